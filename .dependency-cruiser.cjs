@@ -1,0 +1,74 @@
+/**
+ * The arrows of the house (ARCHITECTURE.md): every layer names the layers that it may import, and nothing else.
+ * A layer that is not listed under a name is out of reach for it.
+ */
+const mayImport = {
+  core: [],
+  machine: ['core'],
+  storage: ['core'],
+  transport: ['core'],
+  group: ['core', 'machine', 'storage', 'transport'],
+  host: ['core', 'machine', 'storage', 'transport', 'group'],
+};
+
+/** Contracts and pure helpers: the files of a layer that `group` may know. The concrete adapters are chosen in `host`. */
+const contractsForGroup = ['storage/storage', 'transport/transport', 'transport/codec'];
+
+const layers = Object.entries(mayImport).map(([layer, others]) => ({
+  name: `${layer}-arrows`,
+  comment: `src/${layer} may import only ${['itself', ...others].join(', ')}`,
+  severity: 'error',
+  from: { path: `^src/${layer}/` },
+  to: { path: '^(src|demo|signaling-server)/', pathNot: `^src/(${[layer, ...others].join('|')})/` },
+}));
+
+module.exports = {
+  forbidden: [
+    ...layers,
+    {
+      name: 'no-circular',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'pure-layers-have-no-packages',
+      comment: 'core and group are free of I/O: no package and no Node module',
+      severity: 'error',
+      from: { path: '^src/(core|group)/' },
+      to: { dependencyTypes: ['npm', 'npm-dev', 'core'] },
+    },
+    {
+      name: 'group-knows-contracts-only',
+      severity: 'error',
+      from: { path: '^src/group/' },
+      to: { path: '^src/(storage|transport)/', pathNot: `^src/(${contractsForGroup.join('|')})\\.ts$` },
+    },
+    {
+      name: 'library-has-no-node',
+      comment: 'the library runs in a browser: Node modules belong to signaling-server and scripts',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'broker-knows-nothing-of-raft',
+      severity: 'error',
+      from: { path: '^signaling-server/' },
+      to: { path: '^src/' },
+    },
+    {
+      name: 'demo-uses-the-public-face',
+      severity: 'error',
+      from: { path: '^demo/' },
+      to: { path: '^src/', pathNot: '^src/index\\.ts$' },
+    },
+    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'default'] },
+  },
+};

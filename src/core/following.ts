@@ -1,0 +1,69 @@
+/** The follower's side of log replication (paper, section 5.3): what it takes from the leader of its term. */
+import { InvariantViolation } from './errors.ts';
+import type { Replica } from './replica.ts';
+import { becomeFollower } from './roles.ts';
+import type { AppendEntries, Heartbeat, NodeId } from './types.ts';
+
+/** Contact with the leader of our term: whoever we were, we follow it, and our election timer starts anew (E5). */
+export function heedLeader(replica: Replica, leader: NodeId): void {
+  const { role, rules } = replica;
+  if (!rules.isLeaderOfTerm({ known: replica.leader, sender: leader })) {
+    throw new InvariantViolation(
+      'E13',
+      `${leader} and ${replica.leader ?? 'nobody'} both claim to lead term ${replica.term}`,
+    );
+  }
+  if (role.name !== 'follower' || role.leader === null) becomeFollower(replica, replica.term, leader);
+  replica.ticksSinceContact = 0;
+}
+
+export function handleAppendEntries(replica: Replica, message: AppendEntries): void {
+  const { log, rules } = replica;
+  const { prevIndex, prevTerm, entries } = message;
+  const answer = { kind: 'AppendEntriesResponse', from: replica.id, to: message.from, term: replica.term } as const;
+
+  if (prevIndex < log.commit) {
+    // R1: what is committed agrees with every leader, whether we still hold it or not.
+    replica.sendWhenDurable({ ...answer, index: log.commit, conflict: null });
+    return;
+  }
+  if (!rules.extendsLog({ prevTerm, ownTermAtPrev: log.termAt(prevIndex) })) {
+    const conflict = log.lastAtOrBelowTerm(Math.min(prevIndex, log.lastIndex), prevTerm);
+    replica.answer({ ...answer, index: prevIndex, conflict });
+    return;
+  }
+
+  // R2: only a real conflict truncates; entries that we hold already say nothing about what comes after them.
+  const missing = log.firstMissing(entries);
+  if (missing !== undefined) {
+    if (missing.index <= log.lastIndex) {
+      if (!rules.mayOverwrite({ conflict: missing.index, commit: log.commit })) {
+        throw new InvariantViolation(
+          'R3',
+          `${message.from} sent another entry ${missing.index} than the one committed here (commit ${log.commit})`,
+        );
+      }
+      replica.truncate(missing.index);
+    }
+    log.append(entries.slice(missing.index - prevIndex - 1));
+  }
+  const verified = prevIndex + entries.length;
+  commitTo(replica, rules.followerCommit({ leaderCommit: message.commit, verified }));
+  replica.sendWhenDurable({ ...answer, index: verified, conflict: null });
+}
+
+export function handleHeartbeat(replica: Replica, message: Heartbeat): void {
+  const { log, rules } = replica;
+  if (!rules.holdsWhatWasCommitted({ commit: message.commit, lastIndex: log.lastIndex })) {
+    throw new InvariantViolation(
+      'R7',
+      `${message.from} knows that we held entry ${message.commit}, but our log ends at ${log.lastIndex}: data was lost`,
+    );
+  }
+  commitTo(replica, message.commit);
+  replica.answer({ kind: 'HeartbeatResponse', from: replica.id, to: message.from, term: replica.term });
+}
+
+function commitTo(replica: Replica, index: number): void {
+  if (replica.log.commitTo(index) && replica.tracing) replica.emit({ name: 'Commit' });
+}

@@ -1,0 +1,47 @@
+/**
+ * The window of appends that are on their way to one follower: bounded in messages and in bytes (R14), freed by
+ * acknowledgements in the order of their last indexes. After etcd-io/raft `tracker/inflights.go`.
+ */
+import type { Index } from './types.ts';
+
+export class Inflights {
+  readonly #maxMessages: number;
+  readonly #maxBytes: number;
+  readonly #window: { readonly lastIndex: Index; readonly bytes: number }[] = [];
+  #bytes = 0;
+
+  constructor(maxMessages: number, maxBytes: number) {
+    this.#maxMessages = maxMessages;
+    this.#maxBytes = maxBytes;
+  }
+
+  get count(): number {
+    return this.#window.length;
+  }
+
+  /** One message is always admitted, whatever its size (R17). */
+  get full(): boolean {
+    return this.#window.length >= this.#maxMessages || this.#bytes >= this.#maxBytes;
+  }
+
+  add(lastIndex: Index, bytes: number): void {
+    this.#window.push({ lastIndex, bytes });
+    this.#bytes += bytes;
+  }
+
+  /** Frees every message whose entries are all acknowledged. */
+  freeTo(index: Index): void {
+    let freed = 0;
+    for (const message of this.#window) {
+      if (message.lastIndex > index) break;
+      this.#bytes -= message.bytes;
+      freed++;
+    }
+    if (freed > 0) this.#window.splice(0, freed);
+  }
+
+  clear(): void {
+    this.#window.length = 0;
+    this.#bytes = 0;
+  }
+}

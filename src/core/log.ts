@@ -1,0 +1,178 @@
+/**
+ * The log of one replica (paper, section 5.3), wholly in memory: storage is its durable shadow, read only at start.
+ * This file owns the entries, their terms, and how far they are handed to storage, durable, committed and applied:
+ *
+ *     start <= applied <= applying <= min(commit, durable)      durable <= written <= last
+ */
+import { InvariantViolation } from './errors.ts';
+import { type ConflictHint, type Entry, entryBytes, type Index, type Term } from './types.ts';
+
+export class RaftLog {
+  readonly #startIndex: Index;
+  readonly #startTerm: Term;
+  readonly #entries: Entry[];
+  #commit: Index;
+  #applying: Index;
+  #applied: Index;
+  #written: Index;
+  #durable: Index;
+  #truncateFrom: Index | null = null;
+
+  /** Takes a log as storage holds it: all of it durable, nothing of it applied yet. */
+  constructor(start: { readonly index: Index; readonly term: Term }, entries: readonly Entry[], commit: Index) {
+    this.#startIndex = start.index;
+    this.#startTerm = start.term;
+    this.#entries = [...entries];
+    this.#commit = commit;
+    this.#applying = start.index;
+    this.#applied = start.index;
+    this.#written = this.lastIndex;
+    this.#durable = this.lastIndex;
+  }
+
+  get lastIndex(): Index {
+    return this.#startIndex + this.#entries.length;
+  }
+
+  get lastTerm(): Term {
+    return this.#entries.at(-1)?.term ?? this.#startTerm;
+  }
+
+  get firstIndex(): Index {
+    return this.#startIndex + 1;
+  }
+
+  get commit(): Index {
+    return this.#commit;
+  }
+
+  get applied(): Index {
+    return this.#applied;
+  }
+
+  /** The last index up to which the log as it is now is known to be on disk. */
+  get durable(): Index {
+    return this.#durable;
+  }
+
+  /** The term of an entry; also known just before the first (R1). Undefined outside the log. */
+  termAt(index: Index): Term | undefined {
+    if (index === this.#startIndex) return this.#startTerm;
+    return this.#entries[index - this.#startIndex - 1]?.term;
+  }
+
+  entryAt(index: Index): Entry | undefined {
+    return this.#entries[index - this.#startIndex - 1];
+  }
+
+  /** Entries from `first` on, up to `last` and to a number of bytes, but always one if there is one (R17). */
+  slice(first: Index, last: Index, maxBytes: number): Entry[] {
+    const from = first - this.#startIndex - 1;
+    const to = Math.min(last - this.#startIndex, this.#entries.length);
+    let bytes = 0;
+    let end = from;
+    while (end < to) {
+      const entry = this.#entries[end];
+      if (entry === undefined) break;
+      bytes += entryBytes(entry);
+      if (bytes > maxBytes && end > from) break;
+      end++;
+    }
+    return this.#entries.slice(from, end);
+  }
+
+  /**
+   * The largest index up to `index` whose term is at most `term`: the nearest place where two logs may still agree
+   * (R12; etcd-io/raft `findConflictByTerm`). An index before the log is returned with the unknown term 0.
+   */
+  lastAtOrBelowTerm(index: Index, term: Term): ConflictHint {
+    if (index < this.#startIndex) return { index, term: 0 };
+    let low = this.#startIndex;
+    let high = Math.min(index, this.lastIndex);
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((this.termAt(middle) ?? 0) <= term) low = middle;
+      else high = middle - 1;
+    }
+    const found = this.termAt(low) ?? 0;
+    return found <= term ? { index: low, term: found } : { index: low - 1, term: 0 };
+  }
+
+  /** The first of these entries that the log does not hold yet, undefined if it holds them all (R2). */
+  firstMissing(entries: readonly Entry[]): Entry | undefined {
+    return entries.find((entry) => this.termAt(entry.index) !== entry.term);
+  }
+
+  /** Appends entries that follow the last one. */
+  append(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      if (entry.index !== this.lastIndex + 1 || entry.term < this.lastTerm) {
+        throw new InvariantViolation('D10', `entry ${entry.index} of term ${entry.term} does not follow the log`);
+      }
+      this.#entries.push(entry);
+    }
+  }
+
+  /** Removes the entries from `index` on. What was durable of them is overwritten by the next write. */
+  truncate(index: Index): void {
+    if (index <= this.#commit) {
+      throw new InvariantViolation('R3', `entry ${index} is committed (commit index ${this.#commit}) and may not go`);
+    }
+    this.#entries.length = index - this.#startIndex - 1;
+    if (index <= this.#written) {
+      this.#written = index - 1;
+      this.#truncateFrom = Math.min(index, this.#truncateFrom ?? index);
+    }
+    this.#durable = Math.min(this.#durable, index - 1);
+  }
+
+  get hasUnwritten(): boolean {
+    return this.#written < this.lastIndex;
+  }
+
+  /** Hands over what storage does not have yet, and from where it must cut what it has. */
+  takeUnwritten(): { readonly truncateFrom: Index | null; readonly entries: Entry[] } {
+    const entries = this.#entries.slice(this.#written - this.#startIndex);
+    const truncateFrom = this.#truncateFrom;
+    this.#written = this.lastIndex;
+    this.#truncateFrom = null;
+    return { truncateFrom, entries };
+  }
+
+  durableTo(index: Index): void {
+    if (index > this.#durable) this.#durable = Math.min(index, this.#written);
+  }
+
+  /** Never goes back; an index beyond the log is the caller's violation of R7. */
+  commitTo(index: Index): boolean {
+    if (index <= this.#commit) return false;
+    this.#commit = index;
+    return true;
+  }
+
+  /** The last index that may be applied: committed, and durable here (R21). */
+  get applicable(): Index {
+    return Math.min(this.#commit, this.#durable);
+  }
+
+  get hasApplicable(): boolean {
+    return this.#applying < this.applicable;
+  }
+
+  /** Hands over the next entries to apply, each once and in order (R21). */
+  takeApplicable(maxBytes: number): Entry[] {
+    const entries = this.slice(this.#applying + 1, this.applicable, maxBytes);
+    this.#applying += entries.length;
+    return entries;
+  }
+
+  appliedTo(index: Index): void {
+    if (index < this.#applied || index > this.#applying) {
+      throw new InvariantViolation(
+        'R21',
+        `applied index ${index} is outside of what was handed out: ${this.#applied} to ${this.#applying}`,
+      );
+    }
+    this.#applied = index;
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * What a replica tells about itself: one event for each transition, emitted synchronously where it happens. Checkers,
+ * visualizers and trace exporters all feed from this one stream; nothing is built when nobody listens.
+ */
+import type { Decision } from './rules.ts';
+import type { Configuration, Entry, HardState, Index, Message, MessageKind, NodeId } from './types.ts';
+
+export type RoleName = 'follower' | 'pre-candidate' | 'candidate' | 'leader';
+
+export type TraceDetail =
+  /** After loading, at the start and at each restart. */
+  | { readonly name: 'InitState' }
+  /** After the change. A pre-candidate has not begun a new term. */
+  | { readonly name: 'BecomeFollower' | 'BecomePreCandidate' | 'BecomeCandidate' | 'BecomeLeader' }
+  /** When handed out; a replica's own vote is a message to itself, which it receives when the vote is durable. */
+  | { readonly name: `Send${MessageKind}`; readonly message: Message }
+  /** Before any effect. */
+  | { readonly name: `Receive${MessageKind}`; readonly message: Message }
+  /** A leader appended one entry to its log. */
+  | { readonly name: 'Replicate'; readonly entry: Entry }
+  /** The commit index moved. */
+  | { readonly name: 'Commit' }
+  /** A write is durable: the log up to `durable`, and this hard state. */
+  | { readonly name: 'Persisted'; readonly durable: Index; readonly hardState: HardState }
+  /** A rule was asked. */
+  | { readonly name: 'Decision'; readonly decision: Decision };
+
+/** The state of the replica when the event happened. */
+export interface TraceContext {
+  readonly node: NodeId;
+  readonly role: RoleName;
+  readonly state: HardState;
+  /** The last index of the log. */
+  readonly last: Index;
+  readonly configuration: Configuration;
+}
+
+export type TraceEvent = TraceContext & TraceDetail;
+
+export type TraceListener = (event: TraceEvent) => void;
