@@ -22,6 +22,13 @@ export function handleAppendEntries(replica: Replica, message: AppendEntries): v
   const { prevIndex, prevTerm, entries } = message;
   const answer = { kind: 'AppendEntriesResponse', from: replica.id, to: message.from, term: replica.term } as const;
 
+  const missing = log.firstMissing(entries);
+  if (missing !== undefined && !rules.mayOverwrite({ conflict: missing.index, commit: log.commit })) {
+    throw new InvariantViolation(
+      'R3',
+      `${message.from} sent another entry ${missing.index} than the one committed here (commit ${log.commit})`,
+    );
+  }
   if (prevIndex < log.commit) {
     // R1: what is committed agrees with every leader, whether we still hold it or not.
     replica.sendWhenDurable({ ...answer, index: log.commit, conflict: null });
@@ -34,17 +41,8 @@ export function handleAppendEntries(replica: Replica, message: AppendEntries): v
   }
 
   // R2: only a real conflict truncates; entries that we hold already say nothing about what comes after them.
-  const missing = log.firstMissing(entries);
   if (missing !== undefined) {
-    if (missing.index <= log.lastIndex) {
-      if (!rules.mayOverwrite({ conflict: missing.index, commit: log.commit })) {
-        throw new InvariantViolation(
-          'R3',
-          `${message.from} sent another entry ${missing.index} than the one committed here (commit ${log.commit})`,
-        );
-      }
-      replica.truncate(missing.index);
-    }
+    if (missing.index <= log.lastIndex) replica.truncate(missing.index);
     log.append(entries.slice(missing.index - prevIndex - 1));
   }
   const verified = prevIndex + entries.length;

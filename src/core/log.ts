@@ -98,9 +98,9 @@ export class RaftLog {
     return found <= term ? { index: low, term: found } : { index: low - 1, term: 0 };
   }
 
-  /** The first of these entries that the log does not hold yet, undefined if it holds them all (R2). */
+  /** The first of these entries that the log does not hold, undefined if it holds, or held, them all (R2). */
   firstMissing(entries: readonly Entry[]): Entry | undefined {
-    return entries.find((entry) => this.termAt(entry.index) !== entry.term);
+    return entries.find(({ index, term }) => index > this.#startIndex && this.termAt(index) !== term);
   }
 
   /** Appends entries that follow the last one. */
@@ -115,9 +115,6 @@ export class RaftLog {
 
   /** Removes the entries from `index` on. What was durable of them is overwritten by the next write. */
   truncate(index: Index): void {
-    if (index <= this.#commit) {
-      throw new InvariantViolation('R3', `entry ${index} is committed (commit index ${this.#commit}) and may not go`);
-    }
     this.#entries.length = index - this.#startIndex - 1;
     if (index <= this.#written) {
       this.#written = index - 1;

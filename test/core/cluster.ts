@@ -8,7 +8,16 @@ import { seededRandom } from '../../src/core/random.ts';
 import type { Write } from '../../src/core/replica.ts';
 import type { Rules } from '../../src/core/rules.ts';
 import type { TraceEvent } from '../../src/core/trace.ts';
-import type { Entry, EntryKind, HardState, Index, Message, NodeId, PersistentState, Term } from '../../src/core/types.ts';
+import type {
+  Entry,
+  EntryKind,
+  HardState,
+  Index,
+  Message,
+  NodeId,
+  PersistentState,
+  Term,
+} from '../../src/core/types.ts';
 
 export const node = (name: string): NodeId => name as NodeId;
 
@@ -69,14 +78,18 @@ export class Member {
     return this.raft.status();
   }
 
-  get log(): string {
+  get entries(): Entry[] {
     const { lastIndex } = this.status;
     const log: Entry[] = [];
     for (let i = 1; i <= lastIndex; i++) {
       const entry = this.raft.entryAt(i);
       if (entry !== undefined) log.push(entry);
     }
-    return story(log);
+    return log;
+  }
+
+  get log(): string {
+    return story(this.entries);
   }
 
   get commands(): string[] {

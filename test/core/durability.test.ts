@@ -1,0 +1,244 @@
+/** What must be on disk before anything may be said or counted: paper, figure 2; dissertation, section 10.2.1. */
+import { describe, expect, test } from 'vitest';
+import { Raft } from '../../src/core/raft.ts';
+import { emptyState } from '../../src/core/raft.ts';
+import { seededRandom } from '../../src/core/random.ts';
+import type { Message, PersistentState } from '../../src/core/types.ts';
+import { bytes, Cluster, entries, node } from './cluster.ts';
+
+const ofKind = (kind: Message['kind']) => (message: Message) => message.kind === kind;
+
+describe('a vote', () => {
+  test('D1 is answered only when term and vote are durable, in one record', () => {
+    const cluster = new Cluster();
+    const c = cluster.member('c');
+    c.slowDisk = true;
+    cluster.deliver({ kind: 'RequestVote', from: node('a'), to: node('c'), term: 1, lastIndex: 0, lastTerm: 0 });
+
+    expect(cluster.wire).toEqual([]);
+    expect(c.disk.queue).toMatchObject([{ hardState: { term: 1, vote: 'a' } }]);
+    c.flush();
+    cluster.work('c');
+    expect(cluster.wire).toMatchObject([{ kind: 'RequestVoteResponse', granted: true }]);
+  });
+
+  test('D1 that was not durable is free again after a crash', () => {
+    const cluster = new Cluster();
+    const c = cluster.member('c');
+    c.slowDisk = true;
+    cluster.deliver({ kind: 'RequestVote', from: node('a'), to: node('c'), term: 1, lastIndex: 0, lastTerm: 0 });
+    c.restart();
+    expect(c.status).toMatchObject({ term: 0, vote: null });
+  });
+
+  test('D2 for oneself counts only when durable, even with the votes of all others in hand', () => {
+    const cluster = new Cluster({ options: { preVote: false } });
+    const a = cluster.member('a');
+    a.slowDisk = true;
+    cluster.campaign('a');
+    expect(a.status).toMatchObject({ role: 'candidate', term: 1 });
+
+    a.flush();
+    expect(a.status.role).toBe('leader');
+  });
+
+  test('D1 a refusal, too, reveals a term only when it is durable', () => {
+    const cluster = new Cluster({ disks: { c: { log: '1:x', term: 1 } } });
+    const c = cluster.member('c');
+    c.slowDisk = true;
+    cluster.deliver({ kind: 'RequestVote', from: node('a'), to: node('c'), term: 2, lastIndex: 0, lastTerm: 0 });
+    expect(cluster.wire).toEqual([]);
+    c.flush();
+    cluster.work('c');
+    expect(cluster.wire).toMatchObject([{ kind: 'RequestVoteResponse', granted: false, term: 2 }]);
+  });
+});
+
+describe('an entry', () => {
+  test('D3 counts for its leader only when durable there, though it is sent before', () => {
+    const cluster = new Cluster();
+    cluster.campaign('a');
+    const a = cluster.member('a');
+    a.slowDisk = true;
+    cluster.isolate('c');
+    cluster.propose('a', 'x');
+    cluster.work('a');
+    expect(cluster.wire.filter(ofKind('AppendEntries'))).toHaveLength(2);
+
+    cluster.settle();
+    expect(cluster.member('b').status.lastIndex).toBe(2);
+    expect(a.status.commit).toBe(1);
+    a.flush();
+    expect(a.status.commit).toBe(2);
+  });
+
+  test('D3 of a single voter is not committed before its own disk has it (etcd#14370)', () => {
+    const cluster = new Cluster({ members: ['a'] });
+    cluster.campaign('a');
+    const a = cluster.member('a');
+    a.slowDisk = true;
+    cluster.propose('a', 'x');
+    cluster.settle();
+    expect(a.commands).toEqual([]);
+    a.flush();
+    cluster.settle();
+    expect(a.commands).toEqual(['x']);
+  });
+
+  test('D3 may commit without its leader, by a majority of the others', () => {
+    const cluster = new Cluster();
+    cluster.campaign('a');
+    const a = cluster.member('a');
+    a.slowDisk = true;
+    cluster.propose('a', 'x');
+    cluster.settle();
+    expect(a.status.commit).toBe(2);
+    expect(cluster.member('b').commands).toEqual(['x']);
+  });
+
+  test('R21 is applied only where it is durable', () => {
+    const cluster = new Cluster();
+    cluster.campaign('a');
+    const a = cluster.member('a');
+    a.slowDisk = true;
+    cluster.propose('a', 'x');
+    cluster.settle();
+    expect(a.commands).toEqual([]);
+    a.flush();
+    cluster.settle();
+    expect(a.commands).toEqual(['x']);
+  });
+
+  test('D4 is acknowledged only when durable', () => {
+    const cluster = new Cluster();
+    cluster.campaign('a');
+    const b = cluster.member('b');
+    b.slowDisk = true;
+    cluster.propose('a', 'x');
+    cluster.work('a');
+    cluster.deliver(...cluster.take((message) => message.to === b.id));
+    expect(cluster.wire.filter(({ from }) => from === b.id)).toEqual([]);
+    b.flush();
+    cluster.work('b');
+    expect(cluster.wire.filter(({ from }) => from === b.id)).toMatchObject([{ index: 2, conflict: null }]);
+  });
+
+  test('D4 repeated while its write is on the way is acknowledged only after that write', () => {
+    const cluster = new Cluster();
+    cluster.campaign('a');
+    const b = cluster.member('b');
+    b.slowDisk = true;
+    cluster.propose('a', 'x');
+    cluster.work('a');
+    const [append] = cluster.take((message) => message.to === b.id);
+    if (append === undefined) throw new Error('nothing was sent');
+    cluster.deliver(append, append);
+    expect(cluster.wire.filter(({ from }) => from === b.id)).toEqual([]);
+    b.flush();
+    b.flush();
+    cluster.work('b');
+    expect(cluster.wire.filter(({ from }) => from === b.id)).toMatchObject([{ index: 2 }, { index: 2 }]);
+  });
+
+  test('D7 goes to disk in one batch with the truncation and the term that it comes with', () => {
+    const cluster = new Cluster({ disks: { b: { log: '1:x 1:y 1:z', term: 1 } } });
+    const b = cluster.member('b');
+    b.slowDisk = true;
+    cluster.deliver({
+      kind: 'AppendEntries',
+      from: node('a'),
+      to: node('b'),
+      term: 2,
+      prevIndex: 1,
+      prevTerm: 1,
+      entries: entries('2:p 2:q', 2),
+      commit: 1,
+    });
+    expect(b.disk.queue).toMatchObject([
+      { hardState: { term: 2, commit: 1 }, truncateFrom: 2, entries: [{ index: 2 }, { index: 3 }] },
+    ]);
+  });
+});
+
+describe('a completion', () => {
+  test('D5 out of order stops the replica', () => {
+    const cluster = new Cluster({ members: ['a'] });
+    cluster.campaign('a');
+    const a = cluster.member('a');
+    a.slowDisk = true;
+    cluster.propose('a', 'x');
+    cluster.work('a');
+    cluster.propose('a', 'y');
+    cluster.work('a');
+    const [, second] = a.disk.queue;
+    if (second === undefined) throw new Error('one write too few');
+    expect(() => a.raft.persisted(second)).toThrow('D5');
+  });
+
+  test('D6 proves nothing about what was rewritten since (the ABA race)', () => {
+    const cluster = new Cluster({ disks: { b: { log: '1:x', term: 1 } } });
+    const b = cluster.member('b');
+    b.slowDisk = true;
+    const append = { kind: 'AppendEntries', from: node('a'), to: node('b'), prevIndex: 1, prevTerm: 1 } as const;
+    const once = entries('1:y', 2);
+
+    cluster.deliver({ ...append, term: 1, entries: once, commit: 1 });
+    cluster.deliver({ ...append, from: node('c'), term: 2, entries: entries('2:p', 2), commit: 1 });
+    cluster.deliver({ ...append, term: 3, entries: once, commit: 2 });
+    expect(b.log).toBe('1:x 1:y');
+
+    b.flush();
+    expect(b.status).toMatchObject({ durable: 1, commit: 2 });
+    cluster.work('b');
+    expect(b.applied).toHaveLength(1);
+    b.flush();
+    expect(b.status.durable).toBe(1);
+    b.flush();
+    expect(b.status.durable).toBe(2);
+  });
+});
+
+describe('on load', () => {
+  const load = (state: Partial<PersistentState>): (() => Raft) => {
+    const persistent = { ...emptyState(['a', 'b'].map(node)), ...state };
+    return () => new Raft({ id: node('a'), persistent, random: seededRandom(1) });
+  };
+
+  test.each<[string, Partial<PersistentState>]>([
+    ['a commit index above the log', { hardState: { term: 1, vote: null, commit: 2 }, entries: entries('1:x') }],
+    ['terms that fall', { hardState: { term: 2, vote: null, commit: 0 }, entries: entries('2:x 1:y') }],
+    ['a gap', { hardState: { term: 1, vote: null, commit: 0 }, entries: entries('1:x', 2) }],
+    ['entries of a later term', { hardState: { term: 1, vote: null, commit: 0 }, entries: entries('2:x') }],
+    ['voters named twice', { start: { index: 0, term: 0, configuration: { voters: ['a', 'a'].map(node) } } }],
+  ])('D10 %s is refused', (_, state) => {
+    expect(load(state)).toThrow('D10');
+  });
+
+  test('a replica is what it was, and applies again what was committed', () => {
+    const cluster = new Cluster();
+    cluster.campaign('a');
+    cluster.propose('a', 'x', 'y');
+    cluster.settle();
+    cluster.propose('a', 'z');
+    cluster.settle();
+    const before = cluster.member('b').status;
+
+    cluster.member('b').restart();
+    expect(cluster.member('b').status).toMatchObject({ term: 1, vote: 'a', lastIndex: before.lastIndex, commit: 3 });
+    cluster.tick(2);
+    expect(cluster.member('b').commands).toEqual(['x', 'y', 'z']);
+  });
+
+  test('a leader that lost entries which were never durable goes on from what was', () => {
+    const cluster = new Cluster({ members: ['a'] });
+    cluster.campaign('a');
+    const a = cluster.member('a');
+    a.slowDisk = true;
+    a.raft.propose([bytes('lost')]);
+    cluster.work('a');
+    a.restart();
+    a.slowDisk = false;
+    cluster.campaign('a');
+    expect(a.log).toBe('1: 2:');
+  });
+});
