@@ -104,7 +104,7 @@ function run(seed: number, rules: Rules = standardRules): SafetyChecker {
     members: names,
     seed,
     rules,
-    options: { maxInflightMessages: 4, maxMessageBytes: 64 },
+    options: { maxInflightMessages: 4, maxMessageBytes: 64, electionTicks: 6 },
   });
   const checker = new SafetyChecker(cluster);
   const loss = random.below(30);
@@ -118,7 +118,7 @@ function run(seed: number, rules: Rules = standardRules): SafetyChecker {
       member.raft.propose([bytes(String(proposed++))]);
     } else if (random.below(300) === 0) {
       member.restart();
-    } else if (random.below(150) === 0) {
+    } else if (random.below(100) === 0) {
       cluster.heal();
       if (chance(60)) cluster.isolate(chance(70) ? (cluster.leader ?? name) : name);
     } else if (chance(4)) {
