@@ -9,7 +9,7 @@ const config: ViteUserConfig = defineConfig({
   plugins: [react()],
   resolve: { alias: { flotilla: at('src/index.ts') } },
   build: { outDir: at('dist/demo'), emptyOutDir: true },
-  test: { root: at('.'), include: ['test/**/*.test.ts'], pool: 'forks' },
+  test: { root: at('.'), include: ['test/**/*.test.ts'], pool: 'forks', setupFiles: ['test/setup.ts'] },
 });
 
 export default config;

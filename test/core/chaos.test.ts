@@ -5,7 +5,7 @@
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../src/core/random.ts';
 import { type Rules, standardRules } from '../../src/core/rules.ts';
-import type { Entry, Index, NodeId, Term } from '../../src/core/types.ts';
+import type { Entry, NodeId, Term } from '../../src/core/types.ts';
 import { bytes, Cluster } from './cluster.ts';
 
 function demand(holds: boolean, what: string): void {

@@ -1,0 +1,52 @@
+/** Every error that a user of Flotilla meets: one class, a literal code, and a sentence that says what to do. */
+
+export type RaftErrorCode =
+  /** The call was given up through its `AbortSignal`. */
+  | 'ABORTED'
+  /** More commands are waiting than this member holds; try again when some have ended. */
+  | 'BUSY'
+  /** The group, or this member, is closed. */
+  | 'CLOSED'
+  /** The group was founded with its full number of members, and this tab is none of them. */
+  | 'GROUP_FULL'
+  /** An argument does not have the form that the call takes. */
+  | 'INVALID_ARGUMENT'
+  /** The text is no invite, or one of a newer version. */
+  | 'INVALID_INVITE'
+  /** This member stopped, because a rule of the algorithm was found broken; `cause` names it. */
+  | 'INVARIANT_VIOLATED'
+  /** This tab has no such group. */
+  | 'NO_SUCH_GROUP'
+  /** The environment lacks something that is needed, named in the message. */
+  | 'NOT_SUPPORTED'
+  /** The machine threw: the command changed nothing, on every member alike. */
+  | 'REJECTED'
+  /** A stored record cannot be right; `cause` or the message names it. */
+  | 'STORAGE_CORRUPT'
+  /** Reading or writing the storage failed; this member stopped. */
+  | 'STORAGE_FAILED'
+  /** Another tab has this storage open. */
+  | 'STORAGE_IN_USE'
+  /** No answer in time. */
+  | 'TIMEOUT'
+  /** The command is larger than one command may be. */
+  | 'TOO_LARGE';
+
+/** `not-done`: the call had no effect and never will. `unknown`: it may have had one, or have one later. */
+export type Outcome = 'not-done' | 'unknown';
+
+export class RaftError extends Error {
+  override readonly name = 'RaftError';
+  readonly code: RaftErrorCode;
+  readonly outcome: Outcome;
+
+  constructor(
+    code: RaftErrorCode,
+    message: string,
+    { outcome = 'not-done', cause }: { readonly outcome?: Outcome; readonly cause?: unknown } = {},
+  ) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.outcome = outcome;
+  }
+}

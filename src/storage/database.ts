@@ -1,0 +1,24 @@
+/** The contract of a host's database: who the host is, which groups it has members of, and a store for each of them. */
+import type { NodeId } from '../core/types.ts';
+import type { GroupId, HostId } from '../ids.ts';
+import type { Storage } from './storage.ts';
+
+/** What a host remembers of a group that it has a member of. Made once, before anybody hears of the member. */
+export interface GroupRecord {
+  readonly group: GroupId;
+  readonly member: NodeId;
+  /** The address of the broker through which the members find each other. */
+  readonly signaling: string;
+  /** In the founder's record, how many members found the group; null in every other. */
+  readonly founders: number | null;
+}
+
+export interface Database {
+  readonly host: HostId;
+  groups(): Promise<readonly GroupRecord[]>;
+  /** @throws RaftError when the group is there already */
+  addGroup(record: GroupRecord): Promise<void>;
+  storage(group: GroupId): Storage;
+  /** Closes every store with it. */
+  close(): void;
+}

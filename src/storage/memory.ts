@@ -1,0 +1,88 @@
+/** A database that forgets: for tests, and for a tab that wants to leave nothing behind. */
+import type { Entry, HardState, LogStart, PersistentState } from '../core/types.ts';
+import { RaftError } from '../errors.ts';
+import type { GroupId, HostId } from '../ids.ts';
+import type { Database, GroupRecord } from './database.ts';
+import type { Batch, Durability, Storage } from './storage.ts';
+
+/** What outlives a `MemoryStorage`, as a disk outlives a process. */
+export class MemoryDisk {
+  #start: LogStart | null = null;
+  #hardState: HardState | null = null;
+  readonly #entries: Entry[] = [];
+
+  get state(): PersistentState | null {
+    const start = this.#start;
+    if (start === null) return null;
+    const hardState = this.#hardState ?? { term: 0, vote: null, commit: start.index };
+    return { start, hardState, entries: [...this.#entries] };
+  }
+
+  perform({ start, hardState, truncateFrom, entries }: Batch): void {
+    this.#start = start ?? this.#start;
+    this.#hardState = hardState ?? this.#hardState;
+    if (truncateFrom !== null) {
+      const first = this.#entries[0]?.index ?? truncateFrom;
+      this.#entries.length = Math.min(this.#entries.length, Math.max(0, truncateFrom - first));
+    }
+    for (const entry of entries) this.#entries.push(entry);
+  }
+}
+
+export class MemoryStorage implements Storage {
+  readonly durability: Durability = 'memory';
+  readonly #disk: MemoryDisk;
+  #closed = false;
+
+  constructor(disk: MemoryDisk = new MemoryDisk()) {
+    this.#disk = disk;
+  }
+
+  load(done: (result: PersistentState | null | RaftError) => void): void {
+    queueMicrotask(() => {
+      done(this.#disk.state);
+    });
+  }
+
+  write(batch: Batch, done: (error: RaftError | null) => void): void {
+    queueMicrotask(() => {
+      if (!this.#closed) this.#disk.perform(batch);
+      done(this.#closed ? new RaftError('CLOSED', 'the storage is closed') : null);
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+}
+
+export class MemoryDatabase implements Database {
+  readonly host: HostId;
+  readonly #groups = new Map<GroupId, { readonly record: GroupRecord; readonly disk: MemoryDisk }>();
+
+  constructor(host: HostId) {
+    this.host = host;
+  }
+
+  groups(): Promise<readonly GroupRecord[]> {
+    return Promise.resolve([...this.#groups.values()].map(({ record }) => record));
+  }
+
+  addGroup(record: GroupRecord): Promise<void> {
+    if (this.#groups.has(record.group)) {
+      return Promise.reject(new RaftError('STORAGE_FAILED', `group ${record.group} is stored already`));
+    }
+    this.#groups.set(record.group, { record, disk: new MemoryDisk() });
+    return Promise.resolve();
+  }
+
+  storage(group: GroupId): Storage {
+    const found = this.#groups.get(group);
+    if (found === undefined) throw new RaftError('NO_SUCH_GROUP', `this host has no group ${group}`);
+    return new MemoryStorage(found.disk);
+  }
+
+  close(): void {
+    // Nothing is held open.
+  }
+}

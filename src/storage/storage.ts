@@ -1,0 +1,44 @@
+/**
+ * The contract of storage: the durable shadow of one replica. It is read once, at the start, and then only written, in
+ * atomic batches that take effect in the order in which they were issued.
+ */
+import type { Entry, HardState, Index, LogStart, PersistentState } from '../core/types.ts';
+import type { RaftError } from '../errors.ts';
+
+/**
+ * How much a completed write survives. `strict`: a power cut. `relaxed`: a crash of the tab or the browser, not of the
+ * machine. `memory`: nothing. `unknown`: the platform does not say.
+ */
+export type Durability = 'strict' | 'relaxed' | 'memory' | 'unknown';
+
+/** One atomic batch. Its parts take effect in the order of the fields. */
+export interface Batch {
+  /** Where the log begins. The first batch of a store carries it, and founds it. */
+  readonly start?: LogStart | null;
+  readonly hardState: HardState | null;
+  /** Cut the log from here on, before appending. */
+  readonly truncateFrom: Index | null;
+  /** Follow the last entry that is left. */
+  readonly entries: readonly Entry[];
+}
+
+export interface Storage {
+  /** The level that completed writes really have, as far as the platform tells. `unknown` before the first write. */
+  readonly durability: Durability;
+
+  /**
+   * Reads everything: null from a store that was never founded. Called once, before any write.
+   * Fails with STORAGE_CORRUPT when a record cannot be right, with STORAGE_FAILED when reading did.
+   */
+  load(done: (result: PersistentState | null | RaftError) => void): void;
+
+  /**
+   * Makes a batch durable, wholly or not at all, after all that were issued before. `done` is called once for each
+   * batch, in the order of issue, and never before `write` returns; with an error when the batch did not become durable.
+   * After one failure everything later fails too: a log with a hole is worse than none.
+   */
+  write(batch: Batch, done: (error: RaftError | null) => void): void;
+
+  /** Batches not yet on their way fail with CLOSED; those on their way end as they may. */
+  close(): void;
+}
