@@ -9,7 +9,7 @@ import { hasReady, persisted, type Ready, takeReady } from './output.ts';
 import type { ProgressState } from './progress.ts';
 import type { Random } from './random.ts';
 import { Replica, type Write } from './replica.ts';
-import { tickLeader } from './replication.ts';
+import { reportUnreachable, tickLeader } from './replication.ts';
 import { appendAsLeader, drawElectionTimeout } from './roles.ts';
 import { type Rules, standardRules } from './rules.ts';
 import { step } from './step.ts';
@@ -177,6 +177,13 @@ export class Raft {
     this.#run(forgetLeader);
   }
 
+  /** What was sent to this member was lost, or was never sent: a leader probes it before it streams again (R13, N4). */
+  reportUnreachable(id: NodeId): void {
+    this.#run((replica) => {
+      if (replica.role.name === 'leader') reportUnreachable(replica.role, id);
+    });
+  }
+
   hasReady(): boolean {
     return this.#run(hasReady);
   }
@@ -199,6 +206,27 @@ export class Raft {
   /** The entry at an index, undefined outside the log. */
   entryAt(index: Index): Entry | undefined {
     return this.#replica.log.entryAt(index);
+  }
+
+  get role(): RoleName {
+    return this.#replica.role.name;
+  }
+
+  get term(): Term {
+    return this.#replica.term;
+  }
+
+  /** Null when none is known. */
+  get leader(): NodeId | null {
+    return this.#replica.leader;
+  }
+
+  get commit(): Index {
+    return this.#replica.log.commit;
+  }
+
+  get lastIndex(): Index {
+    return this.#replica.log.lastIndex;
   }
 
   status(): RaftStatus {

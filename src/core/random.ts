@@ -7,9 +7,11 @@ export interface Random {
 /**
  * Bob Jenkins' small fast counter generator (sfc32), its state filled by MurmurHash3's finalizer over a
  * Weyl sequence, so that neighbouring seeds give unrelated streams. Not for secrets.
+ * @param seed one to three words of 32 bits
  */
-export function seededRandom(seed: number): Random {
-  let state = seed | 0;
+export function seededRandom(...seed: readonly number[]): Random {
+  const [first = 0, second = 0, third = 0] = seed;
+  let state = first | 0;
   const mix = (): number => {
     state = (state + 0x9e3779b9) | 0;
     let z = state;
@@ -18,8 +20,8 @@ export function seededRandom(seed: number): Random {
     return z ^ (z >>> 16);
   };
   let a = mix();
-  let b = mix();
-  let c = mix();
+  let b = mix() ^ second;
+  let c = mix() ^ third;
   let counter = 1;
   const next = (): number => {
     const result = (a + b + counter) | 0;

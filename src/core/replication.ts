@@ -119,6 +119,12 @@ export function handleHeartbeatResponse(replica: Replica, leader: Leader, messag
   }
 }
 
+/** Appends ahead of answers make no sense on a path that loses them: back to one probe for each heartbeat (R13). */
+export function reportUnreachable(leader: Leader, id: NodeId): void {
+  const progress = leader.progress.get(id);
+  if (progress?.state === 'replicate') progress.becomeProbe();
+}
+
 /** Commits what a majority holds, if that is of our own term (R6, R22). */
 function advanceCommit(replica: Replica, leader: Leader): void {
   const { log, rules } = replica;

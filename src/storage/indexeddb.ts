@@ -189,13 +189,13 @@ class IndexedDbStorage implements Storage {
     // Completions come after `write` has returned, whatever happens here.
     await Promise.resolve();
     if (this.#failure !== null) throw this.#failure;
-    if (start == null && hardState === null && truncateFrom === null && entries.length === 0) return;
+    if (!start && hardState === null && truncateFrom === null && entries.length === 0) return;
     const transaction = this.#connection.transaction(['starts', 'hardStates', 'entries'], 'readwrite', {
       durability: 'strict',
     });
     const requests: Promise<unknown>[] = [transaction.done];
     const stored = transaction.objectStore('entries');
-    if (start != null) requests.push(transaction.objectStore('starts').put(encodeStart(start), this.#group));
+    if (start) requests.push(transaction.objectStore('starts').put(encodeStart(start), this.#group));
     if (hardState !== null) {
       requests.push(transaction.objectStore('hardStates').put(encodeHardState(hardState), this.#group));
     }

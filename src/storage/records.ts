@@ -17,7 +17,7 @@ const headerBytes = 5;
 const checksumBytes = 4;
 
 /** Entries are packed into records of about this size: larger values are stored apart, and slowly, by Chromium. */
-export const recordBytes = 60 * 1024;
+export const recordBytes: number = 60 * 1024;
 
 const entryKinds: readonly EntryKind[] = ['empty', 'command'];
 

@@ -263,7 +263,7 @@ describe('a term', () => {
         raft.tick();
       }
       cluster.work('b');
-      expect(cluster.wire.filter((message) => message.kind === `${kind}Response`)[0]).toMatchObject({ term: 5 });
+      expect(cluster.wire.find((message) => message.kind === `${kind}Response`)).toMatchObject({ term: 5 });
       expect(raft.status()).toMatchObject({ role: 'pre-candidate', leader: null });
     },
   );

@@ -32,7 +32,10 @@ async function harness(open: () => Promise<Database>): Promise<StorageHarness> {
   return {
     open: () => reopen(group),
     openOther: () => reopen(otherGroup),
-    dispose: () => Promise.resolve(database.close()),
+    dispose: () => {
+      database.close();
+      return Promise.resolve();
+    },
   };
 }
 
@@ -43,7 +46,7 @@ describe('the memory store', () => {
     const database = new MemoryDatabase(host);
     return harness(() => Promise.resolve(database));
   };
-  for (const { name, run } of storageAcceptance(fresh)) test(name, run);
+  for (const accepted of storageAcceptance(fresh)) test(accepted.name, () => accepted.run());
 });
 
 describe('the IndexedDB store', () => {
@@ -52,7 +55,7 @@ describe('the IndexedDB store', () => {
     const name = `acceptance-${databases}`;
     return harness(() => IndexedDbDatabase.open(name, () => host));
   };
-  for (const { name, run } of storageAcceptance(fresh)) test(name, run);
+  for (const accepted of storageAcceptance(fresh)) test(accepted.name, () => accepted.run());
 });
 
 describe.each<[string, () => () => Promise<Database>]>([

@@ -1,0 +1,117 @@
+/**
+ * Brings commands to the leader: ours, which it sends again until they have an outcome, and, when we lead, those of the
+ * others, which it takes into the log.
+ */
+import type { Raft } from '../core/raft.ts';
+import type { NodeId } from '../core/types.ts';
+import { encodeEnvelope } from '../machine/envelope.ts';
+import type { Propose, ProposeRefused, RefusalReason } from '../transport/messages.ts';
+import type { Transport } from '../transport/transport.ts';
+import type { Clock } from './clock.ts';
+import { Intake } from './intake.ts';
+import type { Proposals, Shipment } from './proposals.ts';
+
+/** Bytes of commands in one message to the leader, if it is more than one command. */
+const maxShipmentBytes = 64 * 1024;
+
+/** After a refusal, for a leader that is busy or none any more. */
+const ticksAfterRefusal = 2;
+
+export class Courier<Result> {
+  readonly #id: NodeId;
+  readonly #raft: Raft;
+  readonly #transport: Transport;
+  readonly #clock: Clock;
+  readonly #proposals: Proposals<Result>;
+  /** Ticks after which what has no outcome is sent again. */
+  readonly #retryTicks: number;
+  #ticksSinceShipment = 0;
+  #ticksToWait = 0;
+  #intake = new Intake(0);
+  /** The leadership that our commands went to, to send them again to the next. */
+  #shippedTo = '';
+
+  constructor(
+    id: NodeId,
+    raft: Raft,
+    transport: Transport,
+    clock: Clock,
+    proposals: Proposals<Result>,
+    retryTicks: number,
+  ) {
+    this.#id = id;
+    this.#raft = raft;
+    this.#transport = transport;
+    this.#clock = clock;
+    this.#proposals = proposals;
+    this.#retryTicks = retryTicks;
+  }
+
+  tick(ticks: number): void {
+    this.#ticksToWait = Math.max(0, this.#ticksToWait - ticks);
+    this.#ticksSinceShipment += ticks;
+    if (this.#proposals.isAwaitingOutcome && this.#ticksSinceShipment >= this.#retryTicks) this.#proposals.rewind();
+  }
+
+  /** Sends our commands to the leader, if there is one, and it is not known to be unwilling. */
+  ship(): void {
+    const { leader, term } = this.#raft;
+    if (leader === null) return;
+    const leadership = `${leader} ${term}`;
+    if (leadership !== this.#shippedTo) {
+      this.#shippedTo = leadership;
+      this.#ticksToWait = 0;
+      this.#proposals.rewind();
+    }
+    while (this.#ticksToWait === 0) {
+      const shipment = this.#proposals.ship(maxShipmentBytes);
+      if (shipment === null) return;
+      if (this.#shipTo(leader, shipment)) {
+        this.#ticksSinceShipment = 0;
+      } else {
+        this.#proposals.rewindTo(shipment.session, shipment.sequence);
+        this.#ticksToWait = 1;
+      }
+    }
+  }
+
+  #shipTo(leader: NodeId, shipment: Shipment): boolean {
+    if (leader === this.#id) return this.#take(shipment) === null;
+    return this.#transport.send(leader, { kind: 'Propose', from: this.#id, to: leader, ...shipment }, 'bulk');
+  }
+
+  /** Takes commands into the log, if we lead; says why not. */
+  #take({ session, sequence, commands }: Shipment): RefusalReason | null {
+    if (this.#raft.role !== 'leader') return 'not-leader';
+    if (this.#intake.term !== this.#raft.term) this.#intake = new Intake(this.#raft.term);
+    const known = this.#intake.known(session, sequence);
+    if (known === null) return 'early';
+    const time = Math.max(0, Math.floor(this.#clock.wallTime()));
+    const envelopes = commands
+      .slice(known)
+      .map((command, i) => encodeEnvelope({ time, session, sequence: sequence + known + i, command }));
+    if (envelopes.length === 0) return null;
+    if (!this.#raft.propose(envelopes).accepted) return 'busy';
+    this.#intake.took(session, sequence + commands.length);
+    return null;
+  }
+
+  /** Another member has commands for the leader. */
+  receive(message: Propose): void {
+    const reason = this.#take(message);
+    if (reason === null) return;
+    const { from: to, session, sequence } = message;
+    this.#transport.send(to, { kind: 'ProposeRefused', from: this.#id, to, session, sequence, reason }, 'control');
+  }
+
+  /** The leader did not take ours. */
+  receiveRefusal({ from, session, sequence, reason }: ProposeRefused): void {
+    if (from !== this.#raft.leader) return;
+    if (reason === 'early') {
+      this.#proposals.rewind();
+    } else {
+      this.#proposals.rewindTo(session, sequence);
+      this.#ticksToWait = ticksAfterRefusal;
+    }
+  }
+}

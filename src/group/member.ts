@@ -1,0 +1,361 @@
+/**
+ * One member at work: a core, driven by messages and time, with its effects carried out on a storage, a transport and a
+ * machine. Everything here is synchronous and reacts to events; the same code runs in a tab and in a simulation.
+ *
+ * The journey of a command: `propose` -> a place in our session -> the leader, which may be us -> `Raft.propose` ->
+ * `ready` -> storage and transport side by side -> acknowledgements -> commit -> applied on every member, and here the
+ * proposer learns the result.
+ */
+import { InvariantViolation } from '../core/errors.ts';
+import { type RaftOptions, raftOptions } from '../core/options.ts';
+import type { Ready } from '../core/output.ts';
+import { Raft, type RaftStatus } from '../core/raft.ts';
+import type { Random } from '../core/random.ts';
+import type { Write } from '../core/replica.ts';
+import type { TraceListener } from '../core/trace.ts';
+import type { Entry, Index, Message, NodeId, PersistentState, Term } from '../core/types.ts';
+import { RaftError } from '../errors.ts';
+import { decodeEnvelope, type SessionId } from '../machine/envelope.ts';
+import { decodeCommand, encodeCommand, type MachineDefinition } from '../machine/machine.ts';
+import { ReplicatedMachine } from '../machine/replicated.ts';
+import type { Durability, Storage } from '../storage/storage.ts';
+import type { MemberMessage, MemberReport } from '../transport/messages.ts';
+import type { Lane, Transport } from '../transport/transport.ts';
+import type { Clock } from './clock.ts';
+import { Courier } from './courier.ts';
+import { Pacer } from './pacer.ts';
+import { Peers, type PeerStatus } from './peers.ts';
+import {
+  type Cancel,
+  defaultProposalLimits,
+  type ProposalLimits,
+  type ProposalOutcome,
+  Proposals,
+} from './proposals.ts';
+
+export interface MemberOptions {
+  /** Milliseconds of a tick of the core. */
+  readonly tickMs: number;
+  readonly raft: Partial<RaftOptions>;
+  readonly proposals: ProposalLimits;
+}
+
+/** An election timeout of 1 to 2 s, a heartbeat every 100 ms. */
+export const defaultMemberOptions: MemberOptions = {
+  tickMs: 50,
+  raft: { electionTicks: 20, heartbeatTicks: 2 },
+  proposals: defaultProposalLimits,
+};
+
+/** Messages with more bytes of entries than this go on the bulk lane. */
+const maxControlBytes = 16 * 1024;
+
+/** What a member tells its host, at the end of the event that caused it. */
+export interface MemberListener {
+  /** The machine's state is another one. */
+  stateChanged(): void;
+  /** Something in `status()` is different. */
+  statusChanged(): void;
+}
+
+export interface MemberInit<State, Command, Result> {
+  readonly id: NodeId;
+  readonly persistent: PersistentState;
+  /** Loaded already; from here on it is written only. */
+  readonly storage: Storage;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly machine: MachineDefinition<State, Command, Result>;
+  readonly listener: MemberListener;
+  readonly options?: Partial<MemberOptions>;
+  readonly trace?: TraceListener;
+}
+
+export interface MemberStatus extends Omit<RaftStatus, 'progress' | 'configuration' | 'vote'> {
+  /** How much of what is acknowledged survives. */
+  readonly durability: Durability;
+  /** Every voter, in the order of ids. */
+  readonly members: readonly PeerStatus[];
+  /** Commands proposed here whose outcome is open. */
+  readonly pending: number;
+  /** Why this member takes no further part; null while it does. */
+  readonly stopped: RaftError | null;
+}
+
+/** An entry of the log as a person would read it. */
+export interface LogEntry<Command> {
+  readonly index: Index;
+  readonly term: Term;
+  readonly committed: boolean;
+  /** Null for entries without one, with which a leader opens its term. */
+  readonly command: Command | null;
+}
+
+export class Member<State, Command, Result> {
+  readonly id: NodeId;
+  readonly #raft: Raft;
+  readonly #storage: Storage;
+  readonly #transport: Transport;
+  readonly #clock: Clock;
+  readonly #machine: ReplicatedMachine<State, Command, Result>;
+  readonly #proposals: Proposals<Result>;
+  readonly #courier: Courier<Result>;
+  readonly #peers: Peers;
+  readonly #listener: MemberListener;
+  readonly #stopTicking: () => void;
+  #applied: Index;
+  #isScheduled = false;
+  /** What of our status the listener knows. */
+  #told: readonly unknown[] = [];
+  #stopped: RaftError | null = null;
+
+  /**
+   * @throws RangeError for options out of range
+   * @throws RaftError STORAGE_CORRUPT for a stored state that cannot be right
+   */
+  constructor(init: MemberInit<State, Command, Result>) {
+    const { id, persistent, storage, transport, clock, random, machine, listener, trace } = init;
+    const { tickMs, raft, proposals } = { ...defaultMemberOptions, ...init.options };
+    const { electionTicks } = raftOptions(raft);
+    this.id = id;
+    this.#storage = storage;
+    this.#transport = transport;
+    this.#clock = clock;
+    this.#listener = listener;
+    this.#applied = persistent.start.index;
+    this.#peers = new Peers(id, persistent.start.configuration.voters);
+    this.#machine = new ReplicatedMachine(machine);
+    try {
+      this.#raft = new Raft({ id, persistent, random, options: raft, ...(trace && { trace }) });
+    } catch (cause) {
+      if (!(cause instanceof InvariantViolation)) throw cause;
+      throw new RaftError('STORAGE_CORRUPT', `the stored state cannot be right (${cause.message})`, { cause });
+    }
+    this.#proposals = new Proposals(() => drawSession(random), proposals);
+    this.#courier = new Courier(id, this.#raft, transport, clock, this.#proposals, electionTicks);
+    const pacer = new Pacer(tickMs, Math.max(1, Math.floor(electionTicks / 2)), clock.now());
+    this.#stopTicking = clock.every(tickMs, () => {
+      this.#tick(pacer.advance(clock.now()));
+    });
+    this.#schedule();
+  }
+
+  /** The machine's state after every command applied here. */
+  get state(): State {
+    return this.#machine.state;
+  }
+
+  /**
+   * Proposes a command; `settle` is called once, later, with its outcome.
+   * @throws RaftError INVALID_ARGUMENT, TOO_LARGE, BUSY, or why the member stopped: the command is not done then
+   */
+  propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void): Cancel {
+    if (this.#stopped !== null) throw this.#stopped;
+    let bytes: Uint8Array;
+    try {
+      bytes = encodeCommand(command);
+    } catch (cause) {
+      throw new RaftError('INVALID_ARGUMENT', `a command must be plain data: ${String(cause)}`, { cause });
+    }
+    const cancel = this.#proposals.add(bytes, settle);
+    this.#schedule();
+    return cancel;
+  }
+
+  /** Stands for election without waiting: for the founder of a group, whose others are waiting for a leader. */
+  campaign(): void {
+    this.#react(() => {
+      this.#raft.campaign();
+    });
+  }
+
+  /** Takes a message that came over a link from the host of its sender. */
+  receive(message: MemberMessage): void {
+    if (message.to !== this.id || message.from === this.id) return;
+    this.#react(() => {
+      switch (message.kind) {
+        case 'Propose':
+          this.#courier.receive(message);
+          break;
+        case 'ProposeRefused':
+          this.#courier.receiveRefusal(message);
+          break;
+        case 'Report':
+          this.#peers.receive(message);
+          break;
+        default:
+          this.#raft.step(message);
+      }
+    });
+  }
+
+  /** There is a link to a member now. */
+  peerConnected(peer: NodeId): void {
+    this.#react(() => {
+      this.#peers.connected(peer);
+    });
+  }
+
+  /** The link to a member is gone, most likely with its tab: whoever led from there need not be waited for. */
+  peerDisconnected(peer: NodeId): void {
+    this.#react(() => {
+      this.#peers.disconnected(peer);
+      this.#raft.reportUnreachable(peer);
+      if (this.#raft.leader === peer) this.#raft.forgetLeader();
+    });
+  }
+
+  status(): MemberStatus {
+    const { progress: _progress, configuration: _configuration, vote: _vote, ...status } = this.#raft.status();
+    return {
+      ...status,
+      durability: this.#storage.durability,
+      members: this.#peers.list(this.#report()),
+      pending: this.#proposals.pending,
+      stopped: this.#stopped,
+    };
+  }
+
+  /** The last entries of the log, in order. */
+  logTail(count: number): LogEntry<Command>[] {
+    const { lastIndex, commit } = this.#raft;
+    const tail: LogEntry<Command>[] = [];
+    for (let index = Math.max(1, lastIndex - count + 1); index <= lastIndex; index++) {
+      const entry = this.#raft.entryAt(index);
+      if (entry === undefined) continue;
+      const command = readCommand(entry) as Command | null;
+      tail.push({ index, term: entry.term, committed: index <= commit, command });
+    }
+    return tail;
+  }
+
+  /** Takes no further part. What was proposed here and has no outcome ends: unknown if it was sent, else not done. */
+  close(): void {
+    this.#stop(new RaftError('CLOSED', 'this member was closed'));
+  }
+
+  #stop(reason: RaftError): void {
+    if (this.#stopped !== null) return;
+    this.#stopped = reason;
+    this.#stopTicking();
+    this.#storage.close();
+    this.#proposals.failAll((outcome) => new RaftError(reason.code, reason.message, { outcome, cause: reason.cause }));
+    this.#listener.statusChanged();
+  }
+
+  /** Does something, then, once this event is dealt with, whatever follows from it. */
+  #react(action: () => void): void {
+    this.#guard(action);
+    this.#schedule();
+  }
+
+  /** A broken invariant stops this member, and only it. */
+  #guard(action: () => void): void {
+    if (this.#stopped !== null) return;
+    try {
+      action();
+    } catch (cause) {
+      if (!(cause instanceof InvariantViolation)) throw cause;
+      const message = `this member found a rule of the algorithm broken and stopped (${cause.message})`;
+      this.#stop(new RaftError('INVARIANT_VIOLATED', message, { cause }));
+    }
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#stopped !== null) return;
+    this.#isScheduled = true;
+    this.#clock.defer(() => {
+      this.#isScheduled = false;
+      this.#work();
+    });
+  }
+
+  #tick(ticks: number): void {
+    if (ticks === 0) return;
+    this.#react(() => {
+      for (let i = 0; i < ticks; i++) this.#raft.tick();
+      this.#courier.tick(ticks);
+      this.#peers.tell(this.#report(), this.#transport);
+    });
+  }
+
+  /** Carries out all that there is to do, and tells of what has changed by it. */
+  #work(): void {
+    const before = this.#machine.state;
+    this.#guard(() => {
+      this.#courier.ship();
+      for (let ready = this.#raft.ready(); ready !== null; ready = this.#raft.ready()) {
+        this.#carryOut(ready);
+        this.#courier.ship();
+      }
+    });
+    if (this.#machine.state !== before) this.#listener.stateChanged();
+    this.#tellOfStatus();
+  }
+
+  #tellOfStatus(): void {
+    const { role, term, leader, commit, lastIndex } = this.#raft;
+    const { durability } = this.#storage;
+    const { pending } = this.#proposals;
+    const status = [role, term, leader, commit, this.#applied, lastIndex, durability, pending, this.#peers.changes];
+    if (status.every((value, i) => value === this.#told[i])) return;
+    this.#told = status;
+    this.#listener.statusChanged();
+  }
+
+  #carryOut({ write, messages, committed }: Ready): void {
+    if (write !== null) this.#write(write);
+    for (const message of messages) this.#send(message);
+    const last = committed.at(-1);
+    if (last === undefined) return;
+    for (const entry of committed) {
+      const effect = this.#machine.apply(entry);
+      if (effect !== null) this.#proposals.observe(effect, entry.index);
+    }
+    this.#applied = last.index;
+    this.#raft.applied(last.index);
+  }
+
+  #write(write: Write): void {
+    this.#storage.write(write, (error) => {
+      // D8: a member whose storage failed stops; it never goes on from a guess.
+      if (error !== null) this.#stop(error);
+      this.#react(() => {
+        this.#raft.persisted(write);
+      });
+    });
+  }
+
+  #send(message: Message): void {
+    const isSent = this.#transport.send(message.to, message, laneOf(message));
+    if (!isSent && message.kind === 'AppendEntries') this.#raft.reportUnreachable(message.to);
+  }
+
+  #report(): MemberReport {
+    const { role, term, leader, commit, lastIndex } = this.#raft;
+    return { role, term, leader, commit, applied: this.#applied, lastIndex };
+  }
+}
+
+/** 64 random bits: no two runs of any member share a session. */
+function drawSession(random: Random): SessionId {
+  const part = (): string => random.below(0x1_0000_0000).toString(16).padStart(8, '0');
+  return `${part()}${part()}` as SessionId;
+}
+
+function laneOf(message: Message): Lane {
+  if (message.kind !== 'AppendEntries') return 'control';
+  let bytes = 0;
+  for (const entry of message.entries) bytes += entry.data.byteLength;
+  return bytes > maxControlBytes ? 'bulk' : 'control';
+}
+
+function readCommand(entry: Entry): unknown {
+  if (entry.kind !== 'command') return null;
+  try {
+    return decodeCommand(decodeEnvelope(entry.data).command);
+  } catch {
+    return null;
+  }
+}

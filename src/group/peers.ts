@@ -1,0 +1,64 @@
+/** The members of a group as one of them sees them: who is linked to us, and what each last said of itself. */
+import type { NodeId } from '../core/types.ts';
+import type { MemberReport, Report } from '../transport/messages.ts';
+import type { Transport } from '../transport/transport.ts';
+
+export interface PeerStatus {
+  readonly id: NodeId;
+  readonly isSelf: boolean;
+  /** Whether there is a link. One to a frozen tab looks open. */
+  readonly connected: boolean;
+  /** What the member last said of itself; null before it did. */
+  readonly report: MemberReport | null;
+}
+
+export class Peers {
+  readonly #id: NodeId;
+  readonly #voters: readonly NodeId[];
+  readonly #connected = new Set<NodeId>();
+  readonly #reports = new Map<NodeId, MemberReport>();
+  #toldLast = '';
+  /** Counts what has changed here. */
+  changes = 0;
+
+  constructor(id: NodeId, voters: readonly NodeId[]) {
+    this.#id = id;
+    this.#voters = voters;
+  }
+
+  connected(peer: NodeId): void {
+    this.#connected.add(peer);
+    this.#toldLast = '';
+    this.changes++;
+  }
+
+  disconnected(peer: NodeId): void {
+    this.#connected.delete(peer);
+    this.changes++;
+  }
+
+  receive({ from, role, term, leader, commit, applied, lastIndex }: Report): void {
+    if (!this.#voters.includes(from)) return;
+    this.#reports.set(from, { role, term, leader, commit, applied, lastIndex });
+    this.changes++;
+  }
+
+  /** Tells the others how we are doing, if it is news to them. */
+  tell(report: MemberReport, transport: Transport): void {
+    const text = JSON.stringify(report);
+    if (text === this.#toldLast) return;
+    this.#toldLast = text;
+    for (const to of this.#connected) {
+      transport.send(to, { kind: 'Report', from: this.#id, to, ...report }, 'control');
+    }
+  }
+
+  /** Every voter, in the order of ids. */
+  list(own: MemberReport): PeerStatus[] {
+    return this.#voters.map((id) => {
+      const isSelf = id === this.#id;
+      const report = isSelf ? own : (this.#reports.get(id) ?? null);
+      return { id, isSelf, connected: isSelf || this.#connected.has(id), report };
+    });
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * The commands that this member has proposed and has no outcome for: in the order in which they were proposed, each with
+ * a sequence in our session once it is sent. They are sent again until they take effect; the sessions of the replicated
+ * state see to it that this happens once, and in order.
+ */
+import { RaftError } from '../errors.ts';
+import type { SessionId } from '../machine/envelope.ts';
+import type { Index } from '../core/types.ts';
+import type { Effect } from '../machine/replicated.ts';
+
+export type ProposalOutcome<Result> =
+  | { readonly kind: 'applied'; readonly result: Result; readonly index: Index }
+  | { readonly kind: 'failed'; readonly error: RaftError };
+
+export interface ProposalLimits {
+  readonly maxPending: number;
+  readonly maxPendingBytes: number;
+  readonly maxCommandBytes: number;
+}
+
+export const defaultProposalLimits: ProposalLimits = {
+  maxPending: 10_000,
+  maxPendingBytes: 16 * 1024 * 1024,
+  maxCommandBytes: 1024 * 1024,
+};
+
+/** Gives up on a command: it is withdrawn if it was not sent yet, and otherwise ends as it may without us. */
+export type Cancel = (code: 'ABORTED' | 'TIMEOUT', reason: string) => void;
+
+interface Pending<Result> {
+  readonly command: Uint8Array;
+  /** Null when nobody waits any more. */
+  settle: ((outcome: ProposalOutcome<Result>) => void) | null;
+}
+
+/** Consecutive commands of one session, ready for the leader. */
+export interface Shipment {
+  readonly session: SessionId;
+  readonly sequence: number;
+  readonly commands: readonly Uint8Array[];
+}
+
+export class Proposals<Result> {
+  readonly #limits: ProposalLimits;
+  readonly #newSession: () => SessionId;
+  #session: SessionId;
+  /** Those with a sequence; the first one's is `#settledTo + 1`. */
+  #sent: Pending<Result>[] = [];
+  readonly #unsent: Pending<Result>[] = [];
+  #settledTo = 0;
+  /** How many of `#sent` are on their way; those behind are to be sent again. */
+  #shipped = 0;
+  #bytes = 0;
+
+  constructor(newSession: () => SessionId, limits: ProposalLimits) {
+    this.#newSession = newSession;
+    this.#session = newSession();
+    this.#limits = limits;
+  }
+
+  get pending(): number {
+    return this.#sent.length + this.#unsent.length;
+  }
+
+  get isAwaitingOutcome(): boolean {
+    return this.#shipped > 0;
+  }
+
+  /** @throws RaftError TOO_LARGE, BUSY */
+  add(command: Uint8Array, settle: (outcome: ProposalOutcome<Result>) => void): Cancel {
+    const { maxPending, maxPendingBytes, maxCommandBytes } = this.#limits;
+    const size = command.byteLength;
+    if (size > maxCommandBytes) {
+      throw new RaftError(
+        'TOO_LARGE',
+        `the command has ${size} bytes, more than ${maxCommandBytes}: propose less at once`,
+      );
+    }
+    if (this.pending >= maxPending || (this.pending > 0 && this.#bytes + size > maxPendingBytes)) {
+      throw new RaftError('BUSY', `${this.pending} commands wait already: propose again when some have ended`);
+    }
+    const pending: Pending<Result> = { command, settle };
+    this.#unsent.push(pending);
+    this.#bytes += size;
+    return (code, reason) => {
+      this.#cancel(pending, code, reason);
+    };
+  }
+
+  #cancel(pending: Pending<Result>, code: 'ABORTED' | 'TIMEOUT', reason: string): void {
+    if (pending.settle === null) return;
+    const place = this.#unsent.indexOf(pending);
+    const outcome = place === -1 ? 'unknown' : 'not-done';
+    if (place !== -1) {
+      this.#unsent.splice(place, 1);
+      this.#bytes -= pending.command.byteLength;
+    }
+    const ending = outcome === 'unknown' ? 'it was sent, and may still take effect' : 'it was not sent';
+    this.#end(pending, { kind: 'failed', error: new RaftError(code, `${reason}; ${ending}`, { outcome }) });
+  }
+
+  #end(pending: Pending<Result>, outcome: ProposalOutcome<Result>): void {
+    const { settle } = pending;
+    pending.settle = null;
+    settle?.(outcome);
+  }
+
+  /** The next commands to send, up to a number of bytes but at least one; null when all are on their way. */
+  ship(maxBytes: number): Shipment | null {
+    const sequence = this.#settledTo + this.#shipped + 1;
+    const commands: Uint8Array[] = [];
+    let bytes = 0;
+    for (;;) {
+      const next = this.#sent[this.#shipped] ?? this.#unsent[0];
+      if (next === undefined) break;
+      bytes += next.command.byteLength;
+      if (bytes > maxBytes && commands.length > 0) break;
+      if (this.#shipped === this.#sent.length) this.#sent.push(...this.#unsent.splice(0, 1));
+      commands.push(next.command);
+      this.#shipped++;
+    }
+    return commands.length === 0 ? null : { session: this.#session, sequence, commands };
+  }
+
+  /** Everything without an outcome is to be sent again. */
+  rewind(): void {
+    this.#shipped = 0;
+  }
+
+  /** The commands from this one on were not taken. */
+  rewindTo(session: SessionId, sequence: number): void {
+    if (session !== this.#session) return;
+    this.#shipped = Math.min(this.#shipped, Math.max(0, sequence - this.#settledTo - 1));
+  }
+
+  /** Looks whether an entry that took effect, or failed to, is ours. */
+  observe({ session, sequence, verdict }: Effect<Result>, index: Index): void {
+    if (session !== this.#session) return;
+    if (verdict.kind === 'early') {
+      if (verdict.expected === this.#settledTo + 1) this.rewind();
+      else this.#beginNewSession();
+      return;
+    }
+    if (verdict.kind === 'repeated' || sequence !== this.#settledTo + 1) return;
+    const pending = this.#sent.shift();
+    if (pending === undefined) return;
+    this.#settledTo++;
+    this.#shipped = Math.max(0, this.#shipped - 1);
+    this.#bytes -= pending.command.byteLength;
+    if (verdict.kind === 'applied') {
+      this.#end(pending, { kind: 'applied', result: verdict.result, index });
+    } else {
+      const message = `the machine rejected the command: ${String(verdict.cause)}`;
+      this.#end(pending, { kind: 'failed', error: new RaftError('REJECTED', message, { cause: verdict.cause }) });
+    }
+  }
+
+  /**
+   * Our session was forgotten. What is on its way under it can never have its turn again, so all of it starts over under
+   * a new one.
+   */
+  #beginNewSession(): void {
+    this.#session = this.#newSession();
+    this.#settledTo = 0;
+    this.#shipped = 0;
+  }
+
+  /** Ends everything: what was never sent is certainly not done. */
+  failAll(error: (outcome: 'not-done' | 'unknown') => RaftError): void {
+    const [sent, unsent] = [this.#sent.splice(0), this.#unsent.splice(0)];
+    this.#shipped = 0;
+    this.#bytes = 0;
+    for (const pending of sent) this.#end(pending, { kind: 'failed', error: error('unknown') });
+    for (const pending of unsent) this.#end(pending, { kind: 'failed', error: error('not-done') });
+  }
+}

@@ -1,0 +1,36 @@
+/** A command in the log: who proposed it, as which of its commands, and when the leader took it. */
+import { FieldReader } from '../encoding/fields.ts';
+import { decode, encode } from '../encoding/msgpack.ts';
+
+export type SessionId = string & { readonly __brand: 'SessionId' };
+
+/** Longer names of sessions are refused. */
+const maxSessionLength = 64;
+
+export function isSessionId(text: string): text is SessionId {
+  return text.length > 0 && text.length <= maxSessionLength;
+}
+
+export interface Envelope {
+  /** Milliseconds since 1970 on the leader's clock. */
+  readonly time: number;
+  readonly session: SessionId;
+  /** Counts up from 1 within a session. */
+  readonly sequence: number;
+  readonly command: Uint8Array;
+}
+
+export function encodeEnvelope({ time, session, sequence, command }: Envelope): Uint8Array {
+  return encode([time, session, sequence, command]);
+}
+
+/** @throws RangeError for bytes that are no envelope */
+export function decodeEnvelope(bytes: Uint8Array): Envelope {
+  const fields = new FieldReader(decode(bytes, 1));
+  return {
+    time: fields.integer(),
+    session: fields.text(isSessionId),
+    sequence: fields.integer(1),
+    command: fields.bytes(),
+  };
+}

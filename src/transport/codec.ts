@@ -1,0 +1,234 @@
+/**
+ * The wire format: every message is one flat MessagePack array
+ *
+ *     [version, group, kind, ...fields]
+ *
+ * with a version, the group's id, a number for the kind, and fields as the table below reads them; a list is its length
+ * and then its items. Fields behind those that are known here are ignored, so that later versions may add some. Whatever
+ * arrives is checked here, before anybody believes it (N1, N3): types, ranges, lengths, and that entries follow each
+ * other.
+ */
+import type { Entry, EntryKind, NodeId } from '../core/types.ts';
+import { FieldReader } from '../encoding/fields.ts';
+import { decode, encode } from '../encoding/msgpack.ts';
+import { type GroupId, isGroupId } from '../ids.ts';
+import { isSessionId } from '../machine/envelope.ts';
+import type { GroupMessage, RefusalReason } from './messages.ts';
+import type { RoleName } from '../core/trace.ts';
+import { maxFrameBytes } from './transport.ts';
+
+export const wireVersion = 1;
+
+/** A frame and the group that it belongs to. */
+export interface Addressed {
+  readonly group: GroupId;
+  readonly message: GroupMessage;
+}
+
+type Kind = GroupMessage['kind'];
+type MessageOf<K extends Kind> = Extract<GroupMessage, { readonly kind: K }>;
+
+interface Form<K extends Kind> {
+  /** Never used for another kind, in any version. */
+  readonly number: number;
+  write(message: MessageOf<K>): unknown[];
+  read(fields: FieldReader): Omit<MessageOf<K>, 'kind'>;
+}
+
+const roles: readonly RoleName[] = ['follower', 'pre-candidate', 'candidate', 'leader'];
+const refusals: readonly RefusalReason[] = ['not-leader', 'busy', 'early'];
+const entryKinds: readonly EntryKind[] = ['empty', 'command'];
+
+const maxNodeIdLength = 64;
+const isNodeId = (text: string): text is NodeId => text.length > 0 && text.length <= maxNodeIdLength;
+
+interface Envelope {
+  readonly from: NodeId;
+  readonly to: NodeId;
+}
+
+const writeEnvelope = ({ from, to }: Envelope): unknown[] => [from, to];
+
+function readEnvelope(fields: FieldReader): { from: NodeId; to: NodeId } {
+  return { from: fields.text(isNodeId), to: fields.text(isNodeId) };
+}
+
+const writeTerm = (message: Envelope & { readonly term: number }): unknown[] => [
+  ...writeEnvelope(message),
+  message.term,
+];
+
+function readTerm(fields: FieldReader): { from: NodeId; to: NodeId; term: number } {
+  return { ...readEnvelope(fields), term: fields.integer() };
+}
+
+function oneOf<Item>(items: readonly Item[], fields: FieldReader): Item {
+  const item = items[fields.integer(0, items.length - 1)];
+  if (item === undefined) throw new RangeError('out of the list');
+  return item;
+}
+
+const voteRequest = {
+  write: (message: MessageOf<'RequestVote' | 'RequestPreVote'>) => [
+    ...writeTerm(message),
+    message.lastIndex,
+    message.lastTerm,
+  ],
+  read: (fields: FieldReader) => ({
+    ...readTerm(fields),
+    lastIndex: fields.integer(),
+    lastTerm: fields.integer(),
+  }),
+};
+
+const voteResponse = {
+  write: (message: MessageOf<'RequestVoteResponse' | 'RequestPreVoteResponse'>) => [
+    ...writeTerm(message),
+    message.granted,
+  ],
+  read: (fields: FieldReader) => ({ ...readTerm(fields), granted: fields.boolean() }),
+};
+
+function readEntries(fields: FieldReader, prevIndex: number, prevTerm: number, term: number): Entry[] {
+  let index = prevIndex;
+  let last = prevTerm;
+  return readList(fields, () => {
+    index++;
+    last = fields.integer(last, term);
+    return { index, term: last, kind: oneOf(entryKinds, fields), data: fields.bytes() };
+  });
+}
+
+function readList<Item>(fields: FieldReader, item: () => Item): Item[] {
+  const length = fields.integer(0, fields.remaining);
+  const items: Item[] = [];
+  for (let i = 0; i < length; i++) items.push(item());
+  return items;
+}
+
+const forms: { readonly [K in Kind]: Form<K> } = {
+  RequestVote: { number: 1, ...voteRequest },
+  RequestVoteResponse: { number: 2, ...voteResponse },
+  RequestPreVote: { number: 3, ...voteRequest },
+  RequestPreVoteResponse: { number: 4, ...voteResponse },
+  AppendEntries: {
+    number: 5,
+    write: (message) => {
+      const { prevIndex, prevTerm, commit, entries } = message;
+      const fields = [...writeTerm(message), prevIndex, prevTerm, commit, entries.length];
+      for (const { term, kind, data } of entries) fields.push(term, entryKinds.indexOf(kind), data);
+      return fields;
+    },
+    read: (fields) => {
+      const envelope = readTerm(fields);
+      const [prevIndex, prevTerm, commit] = [fields.integer(), fields.integer(0, envelope.term), fields.integer()];
+      const entries = readEntries(fields, prevIndex, prevTerm, envelope.term);
+      return { ...envelope, prevIndex, prevTerm, commit, entries };
+    },
+  },
+  AppendEntriesResponse: {
+    number: 6,
+    write: (message) => [
+      ...writeTerm(message),
+      message.index,
+      message.conflict === null,
+      message.conflict?.index ?? 0,
+      message.conflict?.term ?? 0,
+    ],
+    read: (fields) => {
+      const answer = { ...readTerm(fields), index: fields.integer() };
+      const accepted = fields.boolean();
+      const conflict = { index: fields.integer(), term: fields.integer() };
+      return { ...answer, conflict: accepted ? null : conflict };
+    },
+  },
+  Heartbeat: {
+    number: 7,
+    write: (message) => [...writeTerm(message), message.commit],
+    read: (fields) => ({ ...readTerm(fields), commit: fields.integer() }),
+  },
+  HeartbeatResponse: { number: 8, write: writeTerm, read: readTerm },
+  Propose: {
+    number: 16,
+    write: ({ session, sequence, commands, ...envelope }) => [
+      ...writeEnvelope(envelope),
+      session,
+      sequence,
+      commands.length,
+      ...commands,
+    ],
+    read: (fields) => ({
+      ...readEnvelope(fields),
+      session: fields.text(isSessionId),
+      sequence: fields.integer(1),
+      commands: readList(fields, () => fields.bytes()),
+    }),
+  },
+  ProposeRefused: {
+    number: 17,
+    write: (message) => [
+      ...writeEnvelope(message),
+      message.session,
+      message.sequence,
+      refusals.indexOf(message.reason),
+    ],
+    read: (fields) => ({
+      ...readEnvelope(fields),
+      session: fields.text(isSessionId),
+      sequence: fields.integer(1),
+      reason: oneOf(refusals, fields),
+    }),
+  },
+  Report: {
+    number: 18,
+    write: (message) => [
+      ...writeEnvelope(message),
+      roles.indexOf(message.role),
+      message.term,
+      message.leader,
+      message.commit,
+      message.applied,
+      message.lastIndex,
+    ],
+    read: (fields) => ({
+      ...readEnvelope(fields),
+      role: oneOf(roles, fields),
+      term: fields.integer(),
+      leader: fields.textOrNull(isNodeId),
+      commit: fields.integer(),
+      applied: fields.integer(),
+      lastIndex: fields.integer(),
+    }),
+  },
+  Join: {
+    number: 32,
+    write: ({ member }) => [member],
+    read: (fields) => ({ member: fields.text(isNodeId) }),
+  },
+  Founded: {
+    number: 33,
+    write: ({ voters }) => [voters.length, ...voters],
+    read: (fields) => ({ voters: readList(fields, () => fields.text(isNodeId)) }),
+  },
+};
+
+const kindOfNumber = new Map(Object.entries(forms).map(([kind, { number }]) => [number, kind as Kind]));
+
+export function encodeFrame<K extends Kind>(group: GroupId, message: MessageOf<K>): Uint8Array {
+  const kind: K = message.kind;
+  const form = forms[kind];
+  return encode([wireVersion, group, form.number, ...form.write(message)]);
+}
+
+/** @throws RangeError (or a DecodeError) for anything that is not a frame of this version, saying why */
+export function decodeFrame(frame: Uint8Array): Addressed {
+  if (frame.byteLength > maxFrameBytes) throw new RangeError(`a frame of ${frame.byteLength} bytes is too large`);
+  const fields = new FieldReader(decode(frame, 1));
+  const version = fields.integer();
+  if (version !== wireVersion) throw new RangeError(`version ${version} of the wire format, not ${wireVersion}`);
+  const group = fields.text(isGroupId);
+  const kind = kindOfNumber.get(fields.integer());
+  if (kind === undefined) throw new RangeError('an unknown kind of message');
+  const message = { kind, ...forms[kind].read(fields) } as GroupMessage;
+  return { group, message };
+}

@@ -1,0 +1,63 @@
+/** What members say to each other beside the messages of the core, and what a founder and those who join say. */
+import type { RoleName } from '../core/trace.ts';
+import type { Index, Message, NodeId, Term } from '../core/types.ts';
+import type { SessionId } from '../machine/envelope.ts';
+
+/** Commands on their way to the leader: consecutive ones of one session. */
+export interface Propose {
+  readonly kind: 'Propose';
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly session: SessionId;
+  /** The sequence of the first command. */
+  readonly sequence: number;
+  readonly commands: readonly Uint8Array[];
+}
+
+/** `early`: a command before the first is missing. */
+export type RefusalReason = 'not-leader' | 'busy' | 'early';
+
+/** The commands of a `Propose` were not taken, certainly; the proposer may send them again. */
+export interface ProposeRefused {
+  readonly kind: 'ProposeRefused';
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly session: SessionId;
+  readonly sequence: number;
+  readonly reason: RefusalReason;
+}
+
+/** How a member is doing, for others to show. Nothing is decided by it. */
+export interface MemberReport {
+  readonly role: RoleName;
+  readonly term: Term;
+  readonly leader: NodeId | null;
+  readonly commit: Index;
+  readonly applied: Index;
+  readonly lastIndex: Index;
+}
+
+export interface Report extends MemberReport {
+  readonly kind: 'Report';
+  readonly from: NodeId;
+  readonly to: NodeId;
+}
+
+/** What a member takes from another. */
+export type MemberMessage = Message | Propose | ProposeRefused | Report;
+
+/** Asks to be one of the founding members, or, after the founding, for the list of them. */
+export interface Join {
+  readonly kind: 'Join';
+  readonly member: NodeId;
+}
+
+/** The group is founded, with these voters. */
+export interface Founded {
+  readonly kind: 'Founded';
+  readonly voters: readonly NodeId[];
+}
+
+export type FoundingMessage = Join | Founded;
+
+export type GroupMessage = MemberMessage | FoundingMessage;

@@ -1,0 +1,112 @@
+import { describe, expect, test } from 'vitest';
+import type { Entry } from '../../src/core/types.ts';
+import { encodeEnvelope, type SessionId } from '../../src/machine/envelope.ts';
+import { defineMachine, encodeCommand } from '../../src/machine/machine.ts';
+import { ReplicatedMachine } from '../../src/machine/replicated.ts';
+import { Sessions } from '../../src/machine/sessions.ts';
+
+type Command = { add: number } | { fail: string } | { vandalize: true } | { draw: true };
+
+const counter = defineMachine({
+  name: 'counter',
+  initial: { count: 0, history: [] as number[] },
+  apply(state, command: Command, { time, random }) {
+    if ('fail' in command) throw new Error(command.fail);
+    if ('vandalize' in command) state.history.push(666);
+    if ('draw' in command) return { state, result: random.below(1000) };
+    const added = 'add' in command ? command.add : 0;
+    return { state: { count: state.count + added, history: [...state.history, time] }, result: state.count + added };
+  },
+});
+
+const session = 'one' as SessionId;
+const entry = (index: number, sequence: number, command: Command, by = session, time = 1000 + index): Entry => ({
+  index,
+  term: 1,
+  kind: 'command',
+  data: encodeEnvelope({ time, session: by, sequence, command: encodeCommand(command) }),
+});
+
+describe('a machine', () => {
+  test('applies commands in order and gives each proposer its result', () => {
+    const machine = new ReplicatedMachine(counter);
+    expect(machine.apply(entry(1, 1, { add: 2 }))).toMatchObject({ verdict: { kind: 'applied', result: 2 } });
+    expect(machine.apply(entry(2, 2, { add: 3 }))).toMatchObject({ sequence: 2, verdict: { result: 5 } });
+    expect(machine.state.count).toBe(5);
+  });
+
+  test('that throws rejects the command and keeps its state', () => {
+    const machine = new ReplicatedMachine(counter);
+    machine.apply(entry(1, 1, { add: 2 }));
+    const before = machine.state;
+    expect(machine.apply(entry(2, 2, { fail: 'no' }))).toMatchObject({ verdict: { kind: 'rejected' } });
+    expect(machine.state).toBe(before);
+    expect(machine.apply(entry(3, 3, { add: 1 }))).toMatchObject({ verdict: { result: 3 } });
+  });
+
+  test('that changes its state in place is rejected, and its state is not changed', () => {
+    const machine = new ReplicatedMachine(counter);
+    machine.apply(entry(1, 1, { add: 2 }));
+    expect(machine.apply(entry(2, 2, { vandalize: true }))).toMatchObject({ verdict: { kind: 'rejected' } });
+    expect(machine.state.history).toEqual([1001]);
+  });
+
+  test('sees a time that never goes back, whatever the leaders clocks say', () => {
+    const machine = new ReplicatedMachine(counter);
+    [500, 300, 700].forEach((time, i) => machine.apply(entry(i + 1, i + 1, { add: 1 }, session, time)));
+    expect(machine.state.history).toEqual([500, 500, 700]);
+  });
+
+  test('draws the same random numbers on every member, and others at another place in the log', () => {
+    const [one, other] = [new ReplicatedMachine(counter), new ReplicatedMachine(counter)];
+    const drawn = one.apply(entry(1, 1, { draw: true }));
+    expect(other.apply(entry(1, 1, { draw: true }))).toEqual(drawn);
+    expect(one.apply(entry(2, 2, { draw: true }))?.verdict).not.toEqual(drawn?.verdict);
+  });
+
+  test('passes over entries that carry no command, or nothing that can be read', () => {
+    const machine = new ReplicatedMachine(counter);
+    const data = new Uint8Array([0xc1, 1, 2]);
+    expect(machine.apply({ index: 1, term: 1, kind: 'empty', data: new Uint8Array() })).toBeNull();
+    expect(machine.apply({ index: 2, term: 1, kind: 'command', data })).toBeNull();
+    const unreadable = encodeEnvelope({ time: 1, session, sequence: 1, command: data });
+    const effect = machine.apply({ index: 3, term: 1, kind: 'command', data: unreadable });
+    expect(effect).toMatchObject({ verdict: { kind: 'rejected' } });
+    expect(machine.state.count).toBe(0);
+  });
+});
+
+describe('C3 a session', () => {
+  test('lets each command take effect once, however often it comes', () => {
+    const machine = new ReplicatedMachine(counter);
+    machine.apply(entry(1, 1, { add: 2 }));
+    expect(machine.apply(entry(2, 1, { add: 2 }))).toMatchObject({ verdict: { kind: 'repeated' } });
+    expect(machine.state.count).toBe(2);
+  });
+
+  test('lets no command take effect before its turn', () => {
+    const machine = new ReplicatedMachine(counter);
+    expect(machine.apply(entry(1, 2, { add: 5 }))).toMatchObject({ verdict: { kind: 'early' } });
+    machine.apply(entry(2, 1, { add: 1 }));
+    machine.apply(entry(3, 2, { add: 5 }));
+    expect(machine.state.count).toBe(6);
+  });
+
+  test('counts on its own', () => {
+    const machine = new ReplicatedMachine(counter);
+    machine.apply(entry(1, 1, { add: 1 }));
+    expect(machine.apply(entry(2, 1, { add: 1 }, 'two' as SessionId))).toMatchObject({ verdict: { result: 2 } });
+  });
+
+  test('is forgotten by the order of the log when there are too many', () => {
+    const sessions = new Sessions(2);
+    const [a, b, c] = ['a', 'b', 'c'] as SessionId[] as [SessionId, SessionId, SessionId];
+    sessions.take(a, 1);
+    sessions.take(b, 1);
+    sessions.take(a, 2);
+    sessions.take(c, 1);
+    expect(sessions.size).toBe(2);
+    expect(sessions.take(a, 3)).toEqual({ kind: 'next' });
+    expect(sessions.take(b, 2)).toEqual({ kind: 'early', expected: 1 });
+  });
+});

@@ -1,0 +1,166 @@
+/** The wire codec: what was sent is what arrives, and what nobody would send does not get in. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Entry, NodeId } from '../../src/core/types.ts';
+import { encode } from '../../src/encoding/msgpack.ts';
+import type { GroupId } from '../../src/ids.ts';
+import type { SessionId } from '../../src/machine/envelope.ts';
+import { decodeFrame, encodeFrame, wireVersion } from '../../src/transport/codec.ts';
+import type { GroupMessage } from '../../src/transport/messages.ts';
+
+const group = 'GGGGGGGGGGGGGGGGGGGGGG' as GroupId;
+
+const id = fc.string({ minLength: 1, maxLength: 40 }).map((text) => text as NodeId);
+const number = fc.maxSafeNat();
+const envelope = { from: id, to: id };
+const withTerm = { ...envelope, term: number };
+const data = fc.uint8Array({ maxLength: 200 });
+
+const appendEntries = fc
+  .record({
+    ...envelope,
+    prevIndex: fc.nat(),
+    terms: fc.array(fc.nat(5), { maxLength: 20 }),
+    prevTerm: fc.nat(),
+    commit: number,
+    payloads: fc.array(data, { minLength: 20, maxLength: 20 }),
+  })
+  .map(({ terms, payloads, ...rest }) => {
+    let term = rest.prevTerm;
+    const entries = terms.map((step, i): Entry => {
+      term += step;
+      const kind = step === 1 ? 'empty' : 'command';
+      return { index: rest.prevIndex + 1 + i, term, kind, data: payloads[i] ?? new Uint8Array() };
+    });
+    return { kind: 'AppendEntries' as const, ...rest, term, entries };
+  });
+
+const messages: fc.Arbitrary<GroupMessage> = fc.oneof(
+  fc.record({
+    kind: fc.constantFrom('RequestVote', 'RequestPreVote'),
+    ...withTerm,
+    lastIndex: number,
+    lastTerm: number,
+  }),
+  fc.record({
+    kind: fc.constantFrom('RequestVoteResponse', 'RequestPreVoteResponse'),
+    ...withTerm,
+    granted: fc.boolean(),
+  }),
+  appendEntries,
+  fc.record({
+    kind: fc.constant('AppendEntriesResponse'),
+    ...withTerm,
+    index: number,
+    conflict: fc.option(fc.record({ index: number, term: number })),
+  }),
+  fc.record({ kind: fc.constant('Heartbeat'), ...withTerm, commit: number }),
+  fc.record({ kind: fc.constant('HeartbeatResponse'), ...withTerm }),
+  fc.record({
+    kind: fc.constant('Propose'),
+    ...envelope,
+    session: id.map((text) => text as string as SessionId),
+    sequence: number.filter((n) => n > 0),
+    commands: fc.array(data),
+  }),
+  fc.record({
+    kind: fc.constant('ProposeRefused'),
+    ...envelope,
+    session: id.map((text) => text as string as SessionId),
+    sequence: number.filter((n) => n > 0),
+    reason: fc.constantFrom('not-leader', 'busy', 'early'),
+  }),
+  fc.record({
+    kind: fc.constant('Report'),
+    ...withTerm,
+    role: fc.constantFrom('follower', 'pre-candidate', 'candidate', 'leader'),
+    leader: fc.option(id),
+    commit: number,
+    applied: number,
+    lastIndex: number,
+  }),
+  fc.record({ kind: fc.constant('Join'), member: id }),
+  fc.record({ kind: fc.constant('Founded'), voters: fc.array(id) }),
+);
+
+const heartbeat = [wireVersion, group, 7, 'a', 'b', 1, 0];
+
+describe('a frame', () => {
+  test('of every kind comes back as it was', () => {
+    fc.assert(
+      fc.property(messages, (message) => {
+        expect(decodeFrame(encodeFrame(group, message))).toEqual({ group, message });
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('is one array of version, group, kind and fields', () => {
+    const message = { kind: 'Heartbeat', from: 'a' as NodeId, to: 'b' as NodeId, term: 1, commit: 0 } as const;
+    expect(encodeFrame(group, message)).toEqual(encode(heartbeat));
+  });
+
+  test('with fields that a later version added is understood as far as it is known', () => {
+    expect(decodeFrame(encode([...heartbeat, 'new', 42]))).toMatchObject({ message: { kind: 'Heartbeat', commit: 0 } });
+  });
+});
+
+describe('a frame is refused', () => {
+  const append = (...fields: unknown[]): unknown[] => [wireVersion, group, 5, 'a', 'b', ...fields];
+  const bytes = new Uint8Array([1]);
+
+  test.each<[string, unknown]>([
+    ['when it is no array', { version: 1 }],
+    ['when it is empty', []],
+    ['of another version', [wireVersion + 1, group, 7, 'a', 'b', 1, 0]],
+    ['without a group', [wireVersion, 'short', 7, 'a', 'b', 1, 0]],
+    ['of an unknown kind', [wireVersion, group, 99, 'a', 'b', 1, 0]],
+    ['with a field too few', heartbeat.slice(0, -1)],
+    ['with a negative term', [wireVersion, group, 7, 'a', 'b', -1, 0]],
+    ['with a fraction for a term', [wireVersion, group, 7, 'a', 'b', 1.5, 0]],
+    ['with a term beyond the safe integers', [wireVersion, group, 7, 'a', 'b', 2 ** 53, 0]],
+    ['with text for a term', [wireVersion, group, 7, 'a', 'b', '1', 0]],
+    ['with null for a term', [wireVersion, group, 7, 'a', 'b', null, 0]],
+    ['with a number for a sender', [wireVersion, group, 7, 1, 'b', 1, 0]],
+    ['with an endless sender', [wireVersion, group, 7, 'a'.repeat(65), 'b', 1, 0]],
+    ['with an array inside', [wireVersion, group, 7, ['a'], 'b', 1, 0]],
+    ['with entries of a later term than its own', append(2, 0, 0, 0, 1, 3, 1, bytes)],
+    ['with entries of falling terms', append(2, 0, 0, 0, 2, 2, 1, bytes, 1, 1, bytes)],
+    ['with entries older than the one before them', append(5, 7, 4, 0, 1, 3, 1, bytes)],
+    ['with a previous entry of a later term', append(2, 7, 3, 0, 0)],
+    ['with an unknown kind of entry', append(2, 0, 0, 0, 1, 2, 9, bytes)],
+    ['with text for a command', append(2, 0, 0, 0, 1, 2, 1, 'text')],
+    ['with half an entry', append(2, 0, 0, 0, 1, 2, 1)],
+    ['with fewer entries than it says', append(2, 0, 0, 0, 4_000_000_000, 2, 1, bytes)],
+    ['with a sequence of 0', [wireVersion, group, 16, 'a', 'b', 's', 0, 0]],
+  ])('%s', (_, frame) => {
+    expect(() => decodeFrame(encode(frame))).toThrow();
+  });
+
+  test('when it is larger than any frame', () => {
+    expect(() => decodeFrame(new Uint8Array(5 * 1024 * 1024))).toThrow('too large');
+  });
+
+  test('whatever the bytes, with an error and nothing worse', () => {
+    const valid = messages.map((message) => encodeFrame(group, message));
+    const flipped = fc.tuple(valid, fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 5 }));
+    const tryDecode = (frame: Uint8Array): void => {
+      try {
+        decodeFrame(frame);
+      } catch (error) {
+        expect(error).toBeInstanceOf(Error);
+        expect((error as Error).message).not.toBe('');
+      }
+    };
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), tryDecode), { numRuns: 3000 });
+    fc.assert(
+      fc.property(flipped, ([frame, flips]) => {
+        const bytes = frame.slice();
+        for (const [at, value] of flips) bytes[at % bytes.length] = value;
+        tryDecode(bytes);
+        tryDecode(frame.subarray(0, (flips[0]?.[0] ?? 0) % frame.length));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});
