@@ -5,7 +5,7 @@
 import { emptyState } from '../../src/core/raft.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import type { NodeId, PersistentState } from '../../src/core/types.ts';
-import { RaftError } from '../../src/errors.ts';
+import type { RaftError } from '../../src/errors.ts';
 import type { Clock } from '../../src/group/clock.ts';
 import { Member, type MemberOptions } from '../../src/group/member.ts';
 import type { ProposalOutcome } from '../../src/group/proposals.ts';
@@ -131,7 +131,7 @@ export interface Seat<State, Command, Result> {
 
 export class World<State, Command, Result> {
   readonly clock: VirtualClock = new VirtualClock();
-  readonly seats: Map<string, Seat<State, Command, Result>> = new Map();
+  readonly seats = new Map<string, Seat<State, Command, Result>>();
   readonly #machine: MachineDefinition<State, Command, Result>;
   readonly #options: Partial<MemberOptions>;
   readonly #cut = new Set<string>();
