@@ -67,7 +67,7 @@ export interface SignalingServer {
 export async function createSignalingServer(given: Partial<SignalingServerOptions> = {}): Promise<SignalingServer> {
   const options = { ...defaultSignalingServerOptions, ...given };
   const topics = new Topics(options);
-  const clients = new Set<Client>();
+  const clients: Set<Client> = new Set();
   const http = createServer((_request, response) => {
     response
       .writeHead(426, { 'content-type': 'text/plain' })
@@ -109,7 +109,7 @@ export async function createSignalingServer(given: Partial<SignalingServerOption
       clearInterval(pinging);
       server.close();
       const closed = new Promise((resolve) => http.close(resolve));
-      const emptied = new Promise<void>((resolve) => {
+      const emptied: Promise<void> = new Promise((resolve) => {
         if (clients.size === 0) resolve();
         else whenEmpty = resolve;
       });

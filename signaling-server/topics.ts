@@ -14,8 +14,8 @@ export interface TopicLimits {
 
 export class Topics {
   readonly #limits: TopicLimits;
-  readonly #peers = new Map<string, Map<PeerName, Peer>>();
-  readonly #topicsOf = new Map<Peer, Set<string>>();
+  readonly #peers: Map<string, Map<PeerName, Peer>> = new Map();
+  readonly #topicsOf: Map<Peer, Set<string>> = new Map();
 
   constructor(limits: TopicLimits) {
     this.#limits = limits;

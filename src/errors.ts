@@ -30,7 +30,9 @@ export type RaftErrorCode =
   /** No answer in time. */
   | 'TIMEOUT'
   /** The command is larger than one command may be. */
-  | 'TOO_LARGE';
+  | 'TOO_LARGE'
+  /** The group replicates another machine than the one given. */
+  | 'WRONG_MACHINE';
 
 /** `not-done`: the call had no effect and never will. `unknown`: it may have had one, or have one later. */
 export type Outcome = 'not-done' | 'unknown';

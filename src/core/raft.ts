@@ -231,7 +231,7 @@ export class Raft {
 
   status(): RaftStatus {
     const { id, role, term, vote, leader, log, configuration } = this.#replica;
-    const progress = new Map<NodeId, FollowerProgress>();
+    const progress: Map<NodeId, FollowerProgress> = new Map();
     if (role.name === 'leader') {
       for (const [member, { state, match, next, paused, recentlyActive }] of role.progress) {
         progress.set(member, { state, match, next, paused, recentlyActive });

@@ -10,7 +10,7 @@ const maxSessions = 10_000;
 export class Intake {
   /** The term of the leadership. */
   readonly term: Term;
-  readonly #next = new Map<SessionId, number>();
+  readonly #next: Map<SessionId, number> = new Map();
 
   constructor(term: Term) {
     this.term = term;

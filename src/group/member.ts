@@ -231,8 +231,13 @@ export class Member<State, Command, Result> {
   }
 
   /** Takes no further part. What was proposed here and has no outcome ends: unknown if it was sent, else not done. */
-  close(): void {
-    this.#stop(new RaftError('CLOSED', 'this member was closed'));
+  close(reason: RaftError = new RaftError('CLOSED', 'this member was closed')): void {
+    this.#stop(reason);
+  }
+
+  /** Why this member takes no further part; null while it does. */
+  get stopped(): RaftError | null {
+    return this.#stopped;
   }
 
   #stop(reason: RaftError): void {

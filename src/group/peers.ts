@@ -15,8 +15,8 @@ export interface PeerStatus {
 export class Peers {
   readonly #id: NodeId;
   readonly #voters: readonly NodeId[];
-  readonly #connected = new Set<NodeId>();
-  readonly #reports = new Map<NodeId, MemberReport>();
+  readonly #connected: Set<NodeId> = new Set();
+  readonly #reports: Map<NodeId, MemberReport> = new Map();
   #toldLast = '';
   /** Counts what has changed here. */
   changes = 0;

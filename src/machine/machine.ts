@@ -23,11 +23,13 @@ export interface Applied<State, Result> {
   readonly result: Result;
 }
 
+export const maxMachineNameLength = 128;
+
 /**
  * A replicated state machine. State, commands and results are plain data: what JSON has, byte arrays and dates.
  */
 export interface MachineDefinition<State, Command, Result> {
-  /** Names the kind of state; a group is joined with the machine that it was founded with. */
+  /** Names the kind of state, in up to 128 characters; a group is joined with the machine that it was founded with. */
   readonly name: string;
   readonly initial: State;
   /**

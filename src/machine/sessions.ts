@@ -14,7 +14,7 @@ export const maxSessions = 10_000;
 
 export class Sessions {
   /** The last sequence of each session; the session that was silent longest comes first. */
-  readonly #last = new Map<SessionId, number>();
+  readonly #last: Map<SessionId, number> = new Map();
   readonly #limit: number;
 
   constructor(limit: number = maxSessions) {

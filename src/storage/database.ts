@@ -9,6 +9,8 @@ export interface GroupRecord {
   readonly member: NodeId;
   /** The address of the broker through which the members find each other. */
   readonly signaling: string;
+  /** The name of the machine that the group replicates. */
+  readonly machine: string;
   /** In the founder's record, how many members found the group; null in every other. */
   readonly founders: number | null;
 }
@@ -18,6 +20,8 @@ export interface Database {
   groups(): Promise<readonly GroupRecord[]>;
   /** @throws RaftError when the group is there already */
   addGroup(record: GroupRecord): Promise<void>;
+  /** Forgets a group that was never founded here. */
+  removeGroup(group: GroupId): Promise<void>;
   storage(group: GroupId): Storage;
   /** Closes every store with it. */
   close(): void;

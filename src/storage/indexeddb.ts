@@ -98,6 +98,14 @@ export class IndexedDbDatabase implements Database {
     }
   }
 
+  async removeGroup(group: GroupId): Promise<void> {
+    try {
+      await this.#connection.delete('groups', group);
+    } catch (cause) {
+      throw failed(`forgetting the group ${group}`, cause);
+    }
+  }
+
   storage(group: GroupId): Storage {
     return new IndexedDbStorage(this.#connection, group);
   }

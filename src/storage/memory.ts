@@ -58,7 +58,7 @@ export class MemoryStorage implements Storage {
 
 export class MemoryDatabase implements Database {
   readonly host: HostId;
-  readonly #groups = new Map<GroupId, { readonly record: GroupRecord; readonly disk: MemoryDisk }>();
+  readonly #groups: Map<GroupId, { readonly record: GroupRecord; readonly disk: MemoryDisk }> = new Map();
 
   constructor(host: HostId) {
     this.host = host;
@@ -73,6 +73,11 @@ export class MemoryDatabase implements Database {
       return Promise.reject(new RaftError('STORAGE_FAILED', `group ${record.group} is stored already`));
     }
     this.#groups.set(record.group, { record, disk: new MemoryDisk() });
+    return Promise.resolve();
+  }
+
+  removeGroup(group: GroupId): Promise<void> {
+    this.#groups.delete(group);
     return Promise.resolve();
   }
 

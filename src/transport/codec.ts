@@ -13,6 +13,7 @@ import { FieldReader } from '../encoding/fields.ts';
 import { decode, encode } from '../encoding/msgpack.ts';
 import { type GroupId, isGroupId } from '../ids.ts';
 import { isSessionId } from '../machine/envelope.ts';
+import { maxMachineNameLength } from '../machine/machine.ts';
 import type { GroupMessage, RefusalReason } from './messages.ts';
 import type { RoleName } from '../core/trace.ts';
 import { maxFrameBytes } from './transport.ts';
@@ -41,6 +42,8 @@ const entryKinds: readonly EntryKind[] = ['empty', 'command'];
 
 const maxNodeIdLength = 64;
 const isNodeId = (text: string): text is NodeId => text.length > 0 && text.length <= maxNodeIdLength;
+
+const isMachineName = (text: string): text is string => text.length <= maxMachineNameLength;
 
 interface Envelope {
   readonly from: NodeId;
@@ -207,8 +210,11 @@ const forms: { readonly [K in Kind]: Form<K> } = {
   },
   Founded: {
     number: 33,
-    write: ({ voters }) => [voters.length, ...voters],
-    read: (fields) => ({ voters: readList(fields, () => fields.text(isNodeId)) }),
+    write: ({ machine, voters }) => [machine, voters.length, ...voters],
+    read: (fields) => ({
+      machine: fields.text(isMachineName),
+      voters: readList(fields, () => fields.text(isNodeId)),
+    }),
   },
 };
 

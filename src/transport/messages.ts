@@ -52,9 +52,10 @@ export interface Join {
   readonly member: NodeId;
 }
 
-/** The group is founded, with these voters. */
+/** The group is founded: with these voters, for this machine. */
 export interface Founded {
   readonly kind: 'Founded';
+  readonly machine: string;
   readonly voters: readonly NodeId[];
 }
 

@@ -24,29 +24,37 @@ export interface Link {
   readonly bufferedBytes: number;
   /** False when the frame was certainly not sent. */
   send(frame: Uint8Array, lane: Lane): boolean;
+  /** Both sides hear of it; what was sent before may be lost. */
   close(): void;
 }
 
-/** How a connector tells of its links. A link is open from `opened` to `closed`. */
+/** What happens on links, wherever they were made. */
 export interface LinkListener {
-  opened(link: Link): void;
   received(link: Link, frame: Uint8Array): void;
+  /** The link is of no use any more. Called once for each link that was met. */
   closed(link: Link): void;
 }
 
 /** Whether the broker can be reached at the moment. Links that are open do not need it. */
 export type SignalingState = 'connecting' | 'connected' | 'closed';
 
-/** Our presence in one topic. */
-export interface Presence {
-  readonly signaling: SignalingState;
-  /** No longer looks for peers. Links that are open stay open. */
-  leave(): void;
+/** What happens in one topic. */
+export interface TopicListener {
+  /** There is an open link to somebody who is in this topic too. May be called again for the same link. */
+  met(link: Link): void;
+  signalingChanged(state: SignalingState): void;
 }
 
 export interface Connector {
-  /** Looks for peers in a topic and links to each of them, one link for each host however many topics it shares. */
-  join(broker: string, topic: string, signalingChanged: () => void): Presence;
-  /** Closes all links and leaves all topics. */
+  /**
+   * Looks for hosts in a topic, until told to stop, and sees to it that there is a link to each: one for each host,
+   * however many topics it shares with us. Stopping closes no links.
+   * @param broker the address of the signaling server
+   */
+  join(broker: string, topic: string, listener: TopicListener): () => void;
+  /** Stops looking, and closes all links. */
   close(): void;
 }
+
+/** Makes a connector for a host. */
+export type ConnectorFactory = (host: HostId, listener: LinkListener) => Connector;

@@ -18,10 +18,10 @@ const same = (one: Entry | undefined, other: Entry | undefined): boolean =>
 
 class SafetyChecker {
   readonly #cluster: Cluster;
-  readonly #leaders = new Map<Term, NodeId>();
+  readonly #leaders: Map<Term, NodeId> = new Map();
   readonly #committed: Entry[] = [];
   /** What each leader held when it was last looked at, to see that it only appends. */
-  readonly #leaderLogs = new Map<string, readonly Entry[]>();
+  readonly #leaderLogs: Map<string, readonly Entry[]> = new Map();
   #seen = 0;
 
   constructor(cluster: Cluster) {

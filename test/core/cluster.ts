@@ -126,7 +126,7 @@ export class Cluster {
   readonly trace: TraceEvent[] = [];
   /** Sent, and not delivered yet. */
   readonly wire: Message[] = [];
-  readonly #cut = new Set<string>();
+  readonly #cut: Set<string> = new Set();
 
   constructor({ members = ['a', 'b', 'c'], options = {}, rules, seed = 1, disks = {} }: ClusterInit = {}) {
     const empty = emptyState(members.map(node));

@@ -53,7 +53,7 @@ describe('a group without a leader', () => {
   });
 
   test('E6 timeouts are drawn from [n, 2n), afresh for each role, from the injected source', () => {
-    const waits = new Set<number>();
+    const waits: Set<number> = new Set();
     for (let seed = 0; seed < 200; seed++) {
       const persistent = emptyState(['a', 'b'].map(node));
       const raft = new Raft({ id: node('a'), persistent, random: seededRandom(seed), options: { electionTicks: 10 } });

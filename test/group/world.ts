@@ -131,10 +131,10 @@ export interface Seat<State, Command, Result> {
 
 export class World<State, Command, Result> {
   readonly clock: VirtualClock = new VirtualClock();
-  readonly seats = new Map<string, Seat<State, Command, Result>>();
+  readonly seats: Map<string, Seat<State, Command, Result>> = new Map();
   readonly #machine: MachineDefinition<State, Command, Result>;
   readonly #options: Partial<MemberOptions>;
-  readonly #cut = new Set<string>();
+  readonly #cut: Set<string> = new Set();
   #runs = 0;
   networkDelay: () => number = () => 5;
   diskDelay: () => number = () => 2;

@@ -18,6 +18,7 @@ const record = (id: GroupId) => ({
   group: id,
   member: `${host}.IIIIIIIIIII` as NodeId,
   signaling: 'ws://127.0.0.1:1',
+  machine: 'counter',
   founders: null,
 });
 
@@ -85,6 +86,8 @@ describe.each<[string, () => () => Promise<Database>]>([
     const again = await open();
     expect(again.host).toBe(host);
     expect(await again.groups()).toEqual([record(group)]);
+    await again.removeGroup(group);
+    expect(await again.groups()).toEqual([]);
   });
 });
 

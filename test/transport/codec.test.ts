@@ -80,7 +80,7 @@ const messages: fc.Arbitrary<GroupMessage> = fc.oneof(
     lastIndex: number,
   }),
   fc.record({ kind: fc.constant('Join'), member: id }),
-  fc.record({ kind: fc.constant('Founded'), voters: fc.array(id) }),
+  fc.record({ kind: fc.constant('Founded'), machine: fc.string({ maxLength: 100 }), voters: fc.array(id) }),
 );
 
 const heartbeat = [wireVersion, group, 7, 'a', 'b', 1, 0];

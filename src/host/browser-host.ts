@@ -1,0 +1,103 @@
+/** The host of this tab: IndexedDB, WebRTC, a worker's clock, and the life of the page. */
+import { toBase64Url } from '../encoding/base64url.ts';
+import { RaftError } from '../errors.ts';
+import { type HostId, hostIdBytes } from '../ids.ts';
+import type { Database } from '../storage/database.ts';
+import { IndexedDbDatabase } from '../storage/indexeddb.ts';
+import { MemoryDatabase } from '../storage/memory.ts';
+import { WebRtcConnector } from '../transport/webrtc.ts';
+import { Host } from './host.ts';
+import { type Slot, takeSlot } from './slots.ts';
+import { WorkerClock } from './worker-clock.ts';
+
+export interface BrowserHostOptions {
+  /** `indexeddb` survives the tab; `memory` does not, and nothing is left behind. */
+  readonly storage: 'indexeddb' | 'memory';
+  /** STUN and TURN servers, for members that are not in one network. */
+  readonly iceServers: readonly RTCIceServer[];
+}
+
+const runBytes = 8;
+
+function fillRandom(bytes: Uint8Array): void {
+  crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>);
+}
+
+function randomText(length: number): string {
+  const bytes = new Uint8Array(length);
+  fillRandom(bytes);
+  return toBase64Url(bytes);
+}
+
+const newHostId = (): HostId => randomText(hostIdBytes) as HostId;
+
+/** @throws RaftError NOT_SUPPORTED */
+function checkEnvironment(options: BrowserHostOptions): void {
+  const lacks: string[] = [];
+  if (typeof RTCPeerConnection === 'undefined') lacks.push('WebRTC');
+  if (typeof WebSocket === 'undefined') lacks.push('WebSocket');
+  if (options.storage === 'indexeddb') {
+    if (typeof indexedDB === 'undefined') lacks.push('IndexedDB');
+    if (typeof navigator === 'undefined' || !('locks' in navigator)) lacks.push('Web Locks (the page must be secure)');
+  }
+  if (lacks.length > 0) throw new RaftError('NOT_SUPPORTED', `this browser, or page, lacks ${lacks.join(', ')}`);
+}
+
+export interface BrowserHostListener {
+  /** The last of its groups was closed. */
+  idle(): void;
+  /** Called once. */
+  closed(): void;
+}
+
+/**
+ * Opens the host of this tab.
+ * @throws RaftError NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
+ */
+export async function openBrowserHost(options: BrowserHostOptions, listener: BrowserHostListener): Promise<Host> {
+  checkEnvironment(options);
+  let lose = (): void => undefined;
+  const slot = options.storage === 'indexeddb' ? await takeSlot(() => lose()) : null;
+  const database = await openDatabase(slot);
+  const clock = new WorkerClock();
+  const onPageHide = (): void => {
+    // Links that are closed now are noticed in milliseconds, by themselves in 5 to 15 s; and a page that is kept in the
+    // back-forward cache must not keep the lock.
+    host.close(new RaftError('CLOSED', 'the page was left: load it again to go on'));
+  };
+  const host = new Host({
+    database,
+    clock,
+    connector: (id, links) =>
+      new WebRtcConnector(id, links, {
+        iceServers: options.iceServers,
+        openWebSocket: (url) => new WebSocket(url),
+        run: randomText(runBytes),
+      }),
+    fillRandom,
+    idle: () => {
+      listener.idle();
+    },
+    release: () => {
+      removeEventListener('pagehide', onPageHide);
+      clock.close();
+      slot?.release();
+      listener.closed();
+    },
+  });
+  lose = () => {
+    host.close(new RaftError('STORAGE_IN_USE', 'the lock of this storage was taken away; another tab may have it'));
+  };
+  addEventListener('pagehide', onPageHide);
+  return host;
+}
+
+async function openDatabase(slot: Slot | null): Promise<Database> {
+  if (slot === null) return new MemoryDatabase(newHostId());
+  try {
+    return await IndexedDbDatabase.open(slot.database, newHostId);
+  } catch (error) {
+    slot.release();
+    throw error;
+  }
+}

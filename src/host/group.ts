@@ -1,0 +1,241 @@
+/** A group as an application has it in its hands: the public face of one member. */
+import type { NodeId } from '../core/types.ts';
+import { RaftError } from '../errors.ts';
+import type { Clock } from '../group/clock.ts';
+import type { LogEntry, MemberListener } from '../group/member.ts';
+import type { Cancel } from '../group/proposals.ts';
+import type { GroupId } from '../ids.ts';
+import type { GroupRecord } from '../storage/database.ts';
+import type { HostedGroup, HostedGroupStatus } from './hosted-group.ts';
+import { encodeInvite } from './invite.ts';
+
+export type GroupStatus = HostedGroupStatus;
+
+export interface GroupEvents<State> {
+  /** The state is another one. */
+  state: State;
+  /** Something in `status()` is different. */
+  status: GroupStatus;
+  /** This member takes no further part, and why. The last event. */
+  stopped: RaftError;
+}
+
+export interface ProposeOptions {
+  /** Milliseconds to wait for the outcome, 10,000 by default; Infinity to wait for ever. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+const defaultTimeoutMs = 10_000;
+const checkTimeoutsMs = 100;
+
+type Listeners<State> = {
+  readonly [Event in keyof GroupEvents<State>]: Set<(value: GroupEvents<State>[Event]) => void>;
+};
+
+interface Waiting {
+  readonly deadline: number;
+  readonly expire: () => void;
+}
+
+export class Group<State, Command, Result> {
+  readonly id: GroupId;
+  /** This member's id. */
+  readonly memberId: NodeId;
+  /** Whoever has it can join: a URL fragment, as in `location.hash = group.invite`. */
+  readonly invite: string;
+  readonly #clock: Clock;
+  readonly #leave: () => void;
+  readonly #listeners: Listeners<State> = { state: new Set(), status: new Set(), stopped: new Set() };
+  /** Proposals made before there is a member. */
+  readonly #early = new Set<() => void>();
+  readonly #waiting = new Set<Waiting>();
+  #stopChecking: (() => void) | null = null;
+  #hosted: HostedGroup<State, Command, Result> | null = null;
+  #hasStopped = false;
+  readonly #untold = new Set<keyof GroupEvents<State>>();
+
+  constructor(record: GroupRecord, clock: Clock, leave: () => void) {
+    this.id = record.group;
+    this.memberId = record.member;
+    this.invite = encodeInvite(record);
+    this.#clock = clock;
+    this.#leave = leave;
+  }
+
+  /** For the host: what it tells this group. */
+  readonly listener: MemberListener = {
+    stateChanged: () => {
+      this.#tell('state', () => this.state);
+    },
+    statusChanged: () => {
+      this.#statusChanged();
+    },
+  };
+
+  /** For the host: what is behind this group. */
+  attach(hosted: HostedGroup<State, Command, Result>): void {
+    this.#hosted = hosted;
+  }
+
+  get #here(): HostedGroup<State, Command, Result> {
+    if (this.#hosted === null) throw new Error('the group has no member yet');
+    return this.#hosted;
+  }
+
+  /** The state as far as this member has applied the log: the same object until it changes. */
+  get state(): State {
+    return this.#here.state;
+  }
+
+  status(): GroupStatus {
+    return this.#here.status();
+  }
+
+  /** The last entries of this member's log, in order; for tools and demonstrations. */
+  log(count: number): LogEntry<Command>[] {
+    return this.#here.logTail(count);
+  }
+
+  /** Calls back after each change of the state, until the function that it returns is called. */
+  subscribe(listener: () => void): () => void {
+    return this.on('state', listener);
+  }
+
+  /** Calls back on each event of a kind, until the function that it returns is called. */
+  on<Event extends keyof GroupEvents<State>>(
+    event: Event,
+    listener: (value: GroupEvents<State>[Event]) => void,
+  ): () => void {
+    // A listener that is given twice is called twice.
+    const own = (value: GroupEvents<State>[Event]): void => {
+      listener(value);
+    };
+    this.#listeners[event].add(own);
+    return () => this.#listeners[event].delete(own);
+  }
+
+  /**
+   * Proposes a command, from whichever member. Resolves with the machine's result once the command is committed and
+   * applied here; takes effect exactly once, and in the order in which this member proposed. Rejects with a RaftError
+   * whose `outcome` is `not-done` or `unknown`:
+   *
+   * - REJECTED (not-done): the machine threw
+   * - TIMEOUT, ABORTED, CLOSED, STORAGE_FAILED: `not-done` if the command was never sent; `unknown` if it was, and may
+   *   still take effect
+   * - BUSY, TOO_LARGE, INVALID_ARGUMENT (not-done): refused at once
+   */
+  async propose(command: Command, { timeoutMs = defaultTimeoutMs, signal }: ProposeOptions = {}): Promise<Result> {
+    if (Number.isNaN(timeoutMs) || timeoutMs < 0) {
+      throw new RaftError('INVALID_ARGUMENT', `timeoutMs must be a number of milliseconds, not ${timeoutMs}`);
+    }
+    if (signal?.aborted === true) throw abortError(signal);
+    let cancel: Cancel = () => undefined;
+    const outcome = new Promise<Result>((resolve, reject) => {
+      cancel = this.#submit(command, resolve, reject);
+    });
+    const onAbort = (): void => {
+      cancel('ABORTED', 'the call was given up');
+    };
+    const waiting: Waiting = {
+      deadline: this.#clock.now() + timeoutMs,
+      expire: () => {
+        cancel('TIMEOUT', `there was no outcome within ${timeoutMs} ms`);
+      },
+    };
+    signal?.addEventListener('abort', onAbort);
+    this.#wait(waiting);
+    try {
+      return await outcome;
+    } finally {
+      this.#stopWaiting(waiting);
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Hands the command to the member, or keeps it until there is one. */
+  #submit(command: Command, resolve: (result: Result) => void, reject: (error: RaftError) => void): Cancel {
+    const { member, stopped } = this.#here;
+    if (stopped !== null) throw stopped;
+    if (member !== null) {
+      return member.propose(command, (outcome) => {
+        if (outcome.kind === 'applied') resolve(outcome.result);
+        else reject(outcome.error);
+      });
+    }
+    let cancel: Cancel = (code, reason) => {
+      this.#early.delete(submit);
+      reject(new RaftError(code, `${reason}; the group is not founded yet, and the command was not sent`));
+    };
+    const submit = (): void => {
+      try {
+        cancel = this.#submit(command, resolve, reject);
+      } catch (error) {
+        reject(error as RaftError);
+      }
+    };
+    this.#early.add(submit);
+    return (code, reason) => {
+      cancel(code, reason);
+    };
+  }
+
+  #wait(waiting: Waiting): void {
+    if (waiting.deadline === Infinity) return;
+    this.#waiting.add(waiting);
+    this.#stopChecking ??= this.#clock.every(checkTimeoutsMs, () => {
+      const now = this.#clock.now();
+      for (const { deadline, expire } of this.#waiting) if (deadline <= now) expire();
+    });
+  }
+
+  #stopWaiting(waiting: Waiting): void {
+    this.#waiting.delete(waiting);
+    if (this.#waiting.size > 0) return;
+    this.#stopChecking?.();
+    this.#stopChecking = null;
+  }
+
+  /** Leaves the group's work to the others. This member keeps what it has, and can be opened again. */
+  close(): void {
+    this.#leave();
+  }
+
+  #statusChanged(): void {
+    if (this.#hosted === null || this.#hasStopped) return;
+    const { member, stopped } = this.#hosted;
+    if (member !== null || stopped !== null) {
+      const early = [...this.#early];
+      this.#early.clear();
+      for (const submit of early) submit();
+    }
+    this.#tell('status', () => this.status());
+    if (stopped === null) return;
+    this.#hasStopped = true;
+    this.#tell('stopped', () => stopped);
+  }
+
+  /** Calls the listeners once the present event is dealt with, however often the same is to be told until then. */
+  #tell<Event extends keyof GroupEvents<State>>(event: Event, value: () => GroupEvents<State>[Event]): void {
+    if (this.#hosted === null || this.#listeners[event].size === 0 || this.#untold.has(event)) return;
+    this.#untold.add(event);
+    this.#clock.defer(() => {
+      this.#untold.delete(event);
+      const current = value();
+      for (const listener of [...this.#listeners[event]]) {
+        try {
+          listener(current);
+        } catch (error) {
+          // A listener that throws must not keep the others from their work: the error goes where uncaught ones go.
+          this.#clock.defer(() => {
+            throw error;
+          });
+        }
+      }
+    });
+  }
+}
+
+function abortError(signal: AbortSignal): RaftError {
+  return new RaftError('ABORTED', 'the call was given up before it began', { cause: signal.reason });
+}

@@ -1,0 +1,210 @@
+/**
+ * One tab, or process: an identity, a database, links to other hosts, and the groups that it has members of. Here the
+ * frames of all groups come in, and each goes to the group that it is for.
+ */
+import type { RaftOptions } from '../core/options.ts';
+import type { PersistentState } from '../core/types.ts';
+import { toBase64Url } from '../encoding/base64url.ts';
+import { RaftError } from '../errors.ts';
+import type { Clock } from '../group/clock.ts';
+import { type GroupId, groupIdBytes, type HostId, incarnationBytes, memberId } from '../ids.ts';
+import type { MachineDefinition } from '../machine/machine.ts';
+import type { Database, GroupRecord } from '../storage/database.ts';
+import type { Storage } from '../storage/storage.ts';
+import { type Addressed, decodeFrame } from '../transport/codec.ts';
+import type { Connector, ConnectorFactory, Link } from '../transport/transport.ts';
+import { Group } from './group.ts';
+import { HostedGroup } from './hosted-group.ts';
+import type { Invite } from './invite.ts';
+
+/** What a host is made of; chosen by whoever makes it. */
+export interface HostParts {
+  readonly database: Database;
+  readonly connector: ConnectorFactory;
+  readonly clock: Clock;
+  /** Fills an array with random bytes, fit for secrets. */
+  readonly fillRandom: (bytes: Uint8Array) => void;
+  /** Called when the last open group was closed. */
+  readonly idle: () => void;
+  /** Called when the host is closed. */
+  readonly release: () => void;
+}
+
+/** Frames that make no sense, after which a link is closed. */
+const maxBadFrames = 10;
+
+type AnyHostedGroup = HostedGroup<never, never, never>;
+
+export class Host {
+  readonly id: HostId;
+  readonly #parts: HostParts;
+  readonly #connector: Connector;
+  readonly #groups = new Map<GroupId, { readonly hosted: AnyHostedGroup; readonly leave: () => void }>();
+  readonly #badFrames = new Map<Link, number>();
+  #isClosed = false;
+
+  constructor(parts: HostParts) {
+    this.id = parts.database.host;
+    this.#parts = parts;
+    this.#connector = parts.connector(this.id, {
+      received: (link, frame) => {
+        this.#received(link, frame);
+      },
+      closed: (link) => {
+        this.#badFrames.delete(link);
+        for (const { hosted } of this.#groups.values()) hosted.closed(link);
+      },
+    });
+  }
+
+  /** Groups that are open. */
+  get openGroups(): number {
+    return this.#groups.size;
+  }
+
+  /** The groups that this host has members of, open or not. */
+  groups(): Promise<readonly GroupRecord[]> {
+    return this.#parts.database.groups();
+  }
+
+  #random(length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    this.#parts.fillRandom(bytes);
+    return bytes;
+  }
+
+  /** Makes a new group, to be founded when as many members as `founders` says, this one included, are there. */
+  async create<State, Command, Result>(
+    machine: MachineDefinition<State, Command, Result>,
+    signaling: string,
+    founders: number,
+    raft?: Partial<RaftOptions>,
+  ): Promise<Group<State, Command, Result>> {
+    const group = toBase64Url(this.#random(groupIdBytes)) as GroupId;
+    return this.#add(group, signaling, founders, machine, raft);
+  }
+
+  /** Opens the member that this host has of the group, or makes one that asks to join. */
+  async join<State, Command, Result>(
+    machine: MachineDefinition<State, Command, Result>,
+    { group, signaling }: Invite,
+    raft?: Partial<RaftOptions>,
+  ): Promise<Group<State, Command, Result>> {
+    const records = await this.groups();
+    const record = records.find((known) => known.group === group);
+    if (record !== undefined) return this.open(machine, record, raft);
+    return this.#add(group, signaling, null, machine, raft);
+  }
+
+  async #add<State, Command, Result>(
+    group: GroupId,
+    signaling: string,
+    founders: number | null,
+    machine: MachineDefinition<State, Command, Result>,
+    raft?: Partial<RaftOptions>,
+  ): Promise<Group<State, Command, Result>> {
+    const member = memberId(this.id, toBase64Url(this.#random(incarnationBytes)));
+    const record: GroupRecord = { group, member, signaling, machine: machine.name, founders };
+    // Before anybody hears of the member: one that was told of and then forgotten could never be replaced.
+    await this.#parts.database.addGroup(record);
+    return this.open(machine, record, raft);
+  }
+
+  /**
+   * Brings a member to work.
+   * @throws RaftError CLOSED, INVALID_ARGUMENT when it is open already, WRONG_MACHINE, STORAGE_CORRUPT, STORAGE_FAILED
+   */
+  async open<State, Command, Result>(
+    machine: MachineDefinition<State, Command, Result>,
+    record: GroupRecord,
+    raft?: Partial<RaftOptions>,
+  ): Promise<Group<State, Command, Result>> {
+    if (machine.name !== record.machine) {
+      throw new RaftError('WRONG_MACHINE', `the group replicates the machine ${record.machine}, not ${machine.name}`);
+    }
+    const storage = this.#parts.database.storage(record.group);
+    const persistent = await load(storage);
+    if (this.#isClosed) throw new RaftError('CLOSED', 'this host is closed');
+    if (this.#groups.has(record.group)) {
+      throw new RaftError('INVALID_ARGUMENT', 'the group is open in this tab already: use the one that you have');
+    }
+    const words = new Uint32Array(this.#random(12).buffer);
+    const [first = 0, second = 0, third = 0] = words;
+    const group = new Group<State, Command, Result>(record, this.#parts.clock, () => {
+      this.#leave(record.group);
+    });
+    const hosted = new HostedGroup<State, Command, Result>(
+      {
+        record,
+        storage,
+        machine,
+        clock: this.#parts.clock,
+        seed: [first, second, third],
+        listener: group.listener,
+        excluded: () => void this.#parts.database.removeGroup(record.group),
+        ...(raft && { raft }),
+      },
+      persistent,
+    );
+    group.attach(hosted);
+    const leave = this.#connector.join(record.signaling, record.group, {
+      met: (link) => {
+        hosted.met(link);
+      },
+      signalingChanged: (state) => {
+        hosted.signalingChanged(state);
+      },
+    });
+    this.#groups.set(record.group, { hosted: hosted as unknown as AnyHostedGroup, leave });
+    return group;
+  }
+
+  #leave(group: GroupId): void {
+    const open = this.#groups.get(group);
+    if (open === undefined) return;
+    this.#groups.delete(group);
+    open.leave();
+    open.hosted.stop(new RaftError('CLOSED', 'the group was closed in this tab'));
+    if (this.#groups.size === 0) this.#parts.idle();
+  }
+
+  #received(link: Link, frame: Uint8Array): void {
+    let addressed: Addressed;
+    try {
+      addressed = decodeFrame(frame);
+    } catch {
+      this.#countBad(link);
+      return;
+    }
+    const open = this.#groups.get(addressed.group);
+    if (open?.hosted.received(link, addressed.message) === false) this.#countBad(link);
+  }
+
+  #countBad(link: Link): void {
+    const count = (this.#badFrames.get(link) ?? 0) + 1;
+    this.#badFrames.set(link, count);
+    if (count >= maxBadFrames) link.close();
+  }
+
+  /** Closes all groups, links and the database. Members elsewhere go on. */
+  close(reason: RaftError = new RaftError('CLOSED', 'this host is closed')): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const open = [...this.#groups.values()];
+    this.#groups.clear();
+    // Links first: those who followed a leader here need not wait to be told.
+    this.#connector.close();
+    for (const { hosted } of open) hosted.stop(reason);
+    this.#parts.database.close();
+    this.#parts.release();
+  }
+}
+
+function load(storage: Storage): Promise<PersistentState | null> {
+  return new Promise((resolve, reject) => {
+    storage.load((result) => {
+      if (result instanceof RaftError) reject(result);
+      else resolve(result);
+    });
+  });
+}

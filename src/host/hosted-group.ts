@@ -1,0 +1,244 @@
+/**
+ * One group on this host, from its founding to its end. A group is founded once, by its founder alone: it waits until as
+ * many hosts have asked to join as the group is to have members, makes the list of them durable, and only then tells
+ * anybody. Everybody else takes the list from a member, makes it durable, and starts from it, so that all start alike
+ * (M15). From then on this host's member is at work.
+ */
+import type { RaftOptions } from '../core/options.ts';
+import { emptyState } from '../core/raft.ts';
+import { seededRandom } from '../core/random.ts';
+import type { NodeId, PersistentState } from '../core/types.ts';
+import { RaftError } from '../errors.ts';
+import type { Clock } from '../group/clock.ts';
+import { type LogEntry, Member, type MemberListener, type MemberStatus } from '../group/member.ts';
+import { type HostId, hostOf } from '../ids.ts';
+import type { MachineDefinition } from '../machine/machine.ts';
+import type { GroupRecord } from '../storage/database.ts';
+import type { Storage } from '../storage/storage.ts';
+import { encodeFrame } from '../transport/codec.ts';
+import type { Founded, GroupMessage, Join, MemberMessage } from '../transport/messages.ts';
+import type { Lane, Link, SignalingState } from '../transport/transport.ts';
+
+export interface HostedGroupInit<State, Command, Result> {
+  readonly record: GroupRecord;
+  readonly storage: Storage;
+  readonly machine: MachineDefinition<State, Command, Result>;
+  readonly clock: Clock;
+  /** Three words of 32 random bits. */
+  readonly seed: readonly [number, number, number];
+  readonly raft?: Partial<RaftOptions>;
+  readonly listener: MemberListener;
+  /** The group was founded without this host, which is to forget it. */
+  readonly excluded: () => void;
+}
+
+/** How a group is doing, as its member here sees it. */
+export interface HostedGroupStatus {
+  /** `founding` until the members are known, `running` from then on, `stopped` for good. */
+  readonly phase: 'founding' | 'running' | 'stopped';
+  readonly signaling: SignalingState;
+  /** Members that the founder still waits for; null when we are not the founder, or the group is founded. */
+  readonly missing: number | null;
+  /** Null before the group is founded. */
+  readonly member: MemberStatus | null;
+  readonly stopped: RaftError | null;
+}
+
+const maxEarlyMessages = 1000;
+
+/** Whether a message says who it is from, which a link to its host vouches for. */
+function senderOf(message: GroupMessage): NodeId | null {
+  if (message.kind === 'Join') return message.member;
+  return message.kind === 'Founded' ? null : message.from;
+}
+
+export class HostedGroup<State, Command, Result> {
+  readonly record: GroupRecord;
+  readonly #init: HostedGroupInit<State, Command, Result>;
+  readonly #links = new Map<HostId, Link>();
+  /** Who asked to be a founding member, by host. */
+  readonly #candidates = new Map<HostId, NodeId>();
+  #voters: readonly NodeId[] | null = null;
+  #isFounding = false;
+  /** What came while the founding was on its way to the disk: others may be faster, and ask for our vote already. */
+  readonly #early: MemberMessage[] = [];
+  #member: Member<State, Command, Result> | null = null;
+  #signaling: SignalingState = 'connecting';
+  #stopped: RaftError | null = null;
+
+  /** @param persistent what the storage holds: null before the founding */
+  constructor(init: HostedGroupInit<State, Command, Result>, persistent: PersistentState | null) {
+    this.record = init.record;
+    this.#init = init;
+    if (persistent === null) this.#foundIfComplete();
+    else this.#start(persistent);
+  }
+
+  /** Null before the group is founded. */
+  get member(): Member<State, Command, Result> | null {
+    return this.#member;
+  }
+
+  /** Why there is no member at work any more; null while there is, or will be. */
+  get stopped(): RaftError | null {
+    return this.#stopped ?? this.#member?.stopped ?? null;
+  }
+
+  get state(): State {
+    return this.#member?.state ?? this.#init.machine.initial;
+  }
+
+  status(): HostedGroupStatus {
+    const { founders } = this.record;
+    const member = this.#member?.status() ?? null;
+    const { stopped } = this;
+    const phase = stopped === null ? (member === null ? 'founding' : 'running') : 'stopped';
+    const missing = founders === null || member !== null ? null : Math.max(0, founders - 1 - this.#candidates.size);
+    return { phase, signaling: this.#signaling, missing, member, stopped };
+  }
+
+  logTail(count: number): LogEntry<Command>[] {
+    return this.#member?.logTail(count) ?? [];
+  }
+
+  signalingChanged(state: SignalingState): void {
+    this.#signaling = state;
+    this.#init.listener.statusChanged();
+  }
+
+  /** There is a link to a host that looks for this group too. */
+  met(link: Link): void {
+    this.#links.set(link.peer, link);
+    if (this.#member === null) this.#sendFrame(link, { kind: 'Join', member: this.record.member }, 'control');
+    this.#toldOf(link.peer, (id) => this.#member?.peerConnected(id));
+  }
+
+  closed(link: Link): void {
+    if (this.#links.get(link.peer) !== link) return;
+    this.#links.delete(link.peer);
+    this.#candidates.delete(link.peer);
+    this.#toldOf(link.peer, (id) => this.#member?.peerDisconnected(id));
+    this.#init.listener.statusChanged();
+  }
+
+  #toldOf(host: HostId, tell: (id: NodeId) => void): void {
+    for (const id of this.#voters ?? []) if (hostOf(id) === host) tell(id);
+  }
+
+  /** False for a message that its link does not vouch for. */
+  received(link: Link, message: GroupMessage): boolean {
+    const sender = senderOf(message);
+    if (sender !== null && hostOf(sender) !== link.peer) return false;
+    if (message.kind === 'Join') this.#joined(link, message);
+    else if (message.kind === 'Founded') this.#founded(message);
+    else if (this.#member !== null) this.#member.receive(message);
+    else if (this.#isFounding && this.#early.length < maxEarlyMessages) this.#early.push(message);
+    return true;
+  }
+
+  #joined(link: Link, { member }: Join): void {
+    if (this.#voters !== null) {
+      this.#sendFrame(link, this.#foundedMessage(this.#voters), 'control');
+    } else if (this.record.founders !== null) {
+      this.#candidates.set(link.peer, member);
+      this.#init.listener.statusChanged();
+      this.#foundIfComplete();
+    }
+  }
+
+  #foundedMessage(voters: readonly NodeId[]): Founded {
+    return { kind: 'Founded', machine: this.record.machine, voters };
+  }
+
+  #foundIfComplete(): void {
+    const { founders, member } = this.record;
+    if (founders === null || this.#candidates.size < founders - 1) return;
+    const others = [...this.#candidates.values()].slice(0, founders - 1);
+    this.#found([member, ...others]);
+  }
+
+  #founded({ machine, voters }: Founded): void {
+    if (this.#member !== null || this.record.founders !== null) return;
+    if (machine !== this.record.machine) {
+      this.#exclude(
+        new RaftError('WRONG_MACHINE', `the group replicates the machine ${machine}, not ${this.record.machine}`),
+      );
+    } else if (!voters.includes(this.record.member)) {
+      this.#exclude(
+        new RaftError('GROUP_FULL', `the group was founded with its ${voters.length} members, and takes no more`),
+      );
+    } else {
+      this.#found(voters);
+    }
+  }
+
+  /** Makes the list of members durable, once, and starts from it. */
+  #found(voters: readonly NodeId[]): void {
+    if (this.#isFounding || this.#stopped !== null) return;
+    this.#isFounding = true;
+    const state = emptyState(voters);
+    this.#init.storage.write({ start: state.start, hardState: null, truncateFrom: null, entries: [] }, (error) => {
+      if (this.#stopped !== null) return;
+      if (error !== null) {
+        this.stop(error);
+        return;
+      }
+      const member = this.#start(state);
+      if (this.record.founders === null) return;
+      for (const link of this.#links.values()) this.#sendFrame(link, this.#foundedMessage(voters), 'control');
+      member?.campaign();
+    });
+  }
+
+  #start(persistent: PersistentState): Member<State, Command, Result> | null {
+    const { storage, clock, machine, listener, raft, seed } = this.#init;
+    const id = this.record.member;
+    this.#voters = persistent.start.configuration.voters;
+    this.#candidates.clear();
+    try {
+      this.#member = new Member({
+        id,
+        persistent,
+        storage,
+        clock,
+        random: seededRandom(...seed),
+        machine,
+        listener,
+        transport: { send: (to, message, lane) => this.#send(to, message, lane) },
+        ...(raft && { options: { raft } }),
+      });
+    } catch (error) {
+      if (!(error instanceof RaftError)) throw error;
+      this.stop(error);
+      return null;
+    }
+    for (const host of this.#links.keys()) this.#toldOf(host, (peer) => this.#member?.peerConnected(peer));
+    for (const message of this.#early.splice(0)) this.#member.receive(message);
+    listener.statusChanged();
+    return this.#member;
+  }
+
+  #send(to: NodeId, message: MemberMessage, lane: Lane): boolean {
+    const link = this.#links.get(hostOf(to));
+    return link !== undefined && this.#sendFrame(link, message, lane);
+  }
+
+  #sendFrame(link: Link, message: GroupMessage, lane: Lane): boolean {
+    return link.send(encodeFrame(this.record.group, message), lane);
+  }
+
+  #exclude(reason: RaftError): void {
+    if (this.#stopped !== null) return;
+    this.stop(reason);
+    this.#init.excluded();
+  }
+
+  /** Ends the member's work here; the group goes on without it. */
+  stop(reason: RaftError): void {
+    if (this.#stopped !== null) return;
+    this.#stopped = reason;
+    this.#member?.close(reason);
+    this.#init.storage.close();
+    this.#init.listener.statusChanged();
+  }
+}

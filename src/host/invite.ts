@@ -1,0 +1,64 @@
+/**
+ * An invite names a group and the broker where its members meet. It travels in the fragment of a URL, which browsers do
+ * not send to servers. Whoever has it can join.
+ *
+ *     #flotilla=1.<group>.<address of the broker, as base64url>
+ */
+import { fromBase64Url, toBase64Url } from '../encoding/base64url.ts';
+import { RaftError } from '../errors.ts';
+import { type GroupId, isGroupId } from '../ids.ts';
+
+const inviteVersion = '1';
+const form = /#?\bflotilla=(\w+)\.([\w-]+)\.([\w-]+)/;
+
+export interface Invite {
+  readonly group: GroupId;
+  /** The WebSocket address of the signaling server. */
+  readonly signaling: string;
+}
+
+/** The fragment, with its `#`. */
+export function encodeInvite({ group, signaling }: Invite): string {
+  return `#flotilla=${inviteVersion}.${group}.${toBase64Url(new TextEncoder().encode(signaling))}`;
+}
+
+/**
+ * Reads an invite from a fragment, or from any URL or text that has it in it.
+ * @throws RaftError INVALID_INVITE
+ */
+export function decodeInvite(text: string): Invite {
+  const [found, version, group = '', address = ''] = form.exec(text) ?? [];
+  if (found === undefined) {
+    throw new RaftError('INVALID_INVITE', 'there is no invite in this text: it has the form #flotilla=...');
+  }
+  if (version !== inviteVersion) {
+    throw new RaftError('INVALID_INVITE', `the invite has version ${version ?? ''}, this code reads ${inviteVersion}`);
+  }
+  const signaling = decodeAddress(address);
+  if (!isGroupId(group) || signaling === null) {
+    throw new RaftError('INVALID_INVITE', 'the invite is damaged: was it copied whole?');
+  }
+  return { group, signaling };
+}
+
+/** Whether there is an invite in a text, of whatever version. */
+export function hasInvite(text: string): boolean {
+  return form.test(text);
+}
+
+function decodeAddress(text: string): string | null {
+  try {
+    const address = new TextDecoder('utf-8', { fatal: true }).decode(fromBase64Url(text));
+    return isSignalingAddress(address) ? address : null;
+  } catch {
+    return null;
+  }
+}
+
+export function isSignalingAddress(text: string): boolean {
+  try {
+    return ['ws:', 'wss:'].includes(new URL(text).protocol);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * Flotilla: one replicated state shared by browser tabs. A group is created by one tab, joined by others through its
+ * invite, and opened again by whoever has a member of it already.
+ */
+import { RaftError } from './errors.ts';
+import type { BrowserHostOptions } from './host/browser-host.ts';
+import type { Group } from './host/group.ts';
+import { decodeInvite, isSignalingAddress } from './host/invite.ts';
+import { useHost } from './host/tab.ts';
+import { type GroupId, isGroupId } from './ids.ts';
+import { type MachineDefinition, maxMachineNameLength } from './machine/machine.ts';
+
+export type { RoleName } from './core/trace.ts';
+export type { NodeId } from './core/types.ts';
+export { type Outcome, RaftError, type RaftErrorCode } from './errors.ts';
+export type { LogEntry, MemberStatus } from './group/member.ts';
+export type { PeerStatus } from './group/peers.ts';
+export type { Group, GroupEvents, GroupStatus, ProposeOptions } from './host/group.ts';
+export { hasInvite } from './host/invite.ts';
+export type { GroupId } from './ids.ts';
+export { type Applied, type ApplyContext, defineMachine, type MachineDefinition } from './machine/machine.ts';
+export type { Durability } from './storage/storage.ts';
+export type { MemberReport } from './transport/messages.ts';
+export type { SignalingState } from './transport/transport.ts';
+
+/** Options of the tab: those of the first group that is opened count until all groups are closed. */
+export type TabOptions = Partial<BrowserHostOptions>;
+
+export interface OpenOptions<State, Command, Result> extends TabOptions {
+  /** What is replicated: the same on every member. */
+  readonly machine: MachineDefinition<State, Command, Result>;
+}
+
+export interface CreateOptions<State, Command, Result> extends OpenOptions<State, Command, Result> {
+  /** The WebSocket address of the signaling server, for example `ws://localhost:8787`. */
+  readonly signaling: string;
+  /** How many members found the group, this one included: 1 to 9, 3 by default. All of them have to come once. */
+  readonly founders?: number;
+}
+
+export interface JoinOptions<State, Command, Result> extends OpenOptions<State, Command, Result> {
+  /** The invite, or a URL that has it as its fragment, for example `location.href`. */
+  readonly invite: string;
+}
+
+export interface ReopenOptions<State, Command, Result> extends OpenOptions<State, Command, Result> {
+  /** Which group, if this tab has several. */
+  readonly id?: GroupId;
+}
+
+/** A group that this tab has a member of. */
+export interface StoredGroup {
+  readonly id: GroupId;
+  readonly machine: string;
+}
+
+const maxFounders = 9;
+
+/** Public STUN servers, which tell a host its address as others see it. */
+const defaultIceServers: readonly RTCIceServer[] = [{ urls: 'stun:stun.l.google.com:19302' }];
+
+function tabOptions({ storage = 'indexeddb', iceServers = defaultIceServers }: TabOptions): BrowserHostOptions {
+  return { storage, iceServers };
+}
+
+function checkMachine({ name }: { readonly name: string }): void {
+  if (typeof name !== 'string' || name === '' || name.length > maxMachineNameLength) {
+    throw new RaftError('INVALID_ARGUMENT', `the machine's name must have 1 to ${maxMachineNameLength} characters`);
+  }
+}
+
+/**
+ * Creates a group with a new id. It is founded when `founders` members are there, and takes no others; give them its
+ * `invite`. Commands can be proposed at once, and wait for the founding.
+ * @throws RaftError INVALID_ARGUMENT, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
+ */
+export async function createGroup<State, Command, Result>(
+  options: CreateOptions<State, Command, Result>,
+): Promise<Group<State, Command, Result>> {
+  const { machine, signaling, founders = 3 } = options;
+  checkMachine(machine);
+  if (!isSignalingAddress(signaling)) {
+    throw new RaftError('INVALID_ARGUMENT', `signaling must be an address like ws://localhost:8787, not ${signaling}`);
+  }
+  if (!Number.isSafeInteger(founders) || founders < 1 || founders > maxFounders) {
+    throw new RaftError(
+      'INVALID_ARGUMENT',
+      `founders must be a whole number from 1 to ${maxFounders}, not ${founders}`,
+    );
+  }
+  return useHost(tabOptions(options), (host) => host.create(machine, signaling, founders));
+}
+
+/**
+ * Joins a group by its invite; a tab that has a member of it already opens that one. The group's `stopped` event says
+ * GROUP_FULL when all its members are others.
+ * @throws RaftError INVALID_INVITE, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
+ */
+export async function joinGroup<State, Command, Result>(
+  options: JoinOptions<State, Command, Result>,
+): Promise<Group<State, Command, Result>> {
+  checkMachine(options.machine);
+  const invite = decodeInvite(options.invite);
+  return useHost(tabOptions(options), (host) => host.join(options.machine, invite));
+}
+
+/**
+ * Opens a group that this tab has a member of, from its storage: no invite, no signaling server and no other member is
+ * needed to see the state as this member last knew it.
+ * @throws RaftError NO_SUCH_GROUP, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
+ */
+export async function openGroup<State, Command, Result>(
+  options: ReopenOptions<State, Command, Result>,
+): Promise<Group<State, Command, Result>> {
+  const { machine, id } = options;
+  checkMachine(machine);
+  if (id !== undefined && !isGroupId(id)) throw new RaftError('INVALID_ARGUMENT', `${String(id)} is no id of a group`);
+  return useHost(tabOptions(options), async (host) => {
+    const records = await host.groups();
+    const found = records.filter((record) =>
+      id === undefined ? record.machine === machine.name : record.group === id,
+    );
+    const [record, another] = found;
+    if (record === undefined) {
+      throw new RaftError('NO_SUCH_GROUP', 'this tab has no such group: create one, or join one by its invite');
+    }
+    if (another !== undefined) {
+      const ids = found.map(({ group }) => group).join(', ');
+      throw new RaftError('INVALID_ARGUMENT', `this tab has ${found.length} such groups: say which id, of ${ids}`);
+    }
+    return host.open(machine, record);
+  });
+}
+
+/** The groups that this tab has a member of. */
+export async function listGroups(options: TabOptions = {}): Promise<readonly StoredGroup[]> {
+  return useHost(tabOptions(options), async (host) => {
+    const records = await host.groups();
+    return records.map(({ group, machine }) => ({ id: group, machine }));
+  });
+}

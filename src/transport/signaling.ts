@@ -1,0 +1,175 @@
+/**
+ * The client of the broker: one connection for all topics, made again when it is lost, with growing pauses. What is said
+ * while there is none is lost; whoever says it tries again.
+ */
+import {
+  type ClientMessage,
+  type PeerName,
+  protocolVersion,
+  type ServerMessage,
+} from '../../signaling-server/protocol.ts';
+import type { SignalingState } from './transport.ts';
+
+/** What happens in a topic at the broker. */
+export interface SignalingListener {
+  /** We are in the topic, newly or again, with these peers. Whoever was there before counts no more. */
+  joined(peers: readonly PeerName[]): void;
+  peerJoined(peer: PeerName): void;
+  peerLeft(peer: PeerName): void;
+  relayed(from: PeerName, data: string): void;
+  stateChanged(state: SignalingState): void;
+}
+
+const firstPauseMs = 250;
+const longestPauseMs = 10_000;
+
+export type WebSocketFactory = (url: string) => WebSocket;
+
+export class SignalingClient {
+  readonly #url: string;
+  readonly #open: WebSocketFactory;
+  /** A number in [0, 1), for spreading those who lost the same broker at the same time. */
+  readonly #random: () => number;
+  readonly #topics = new Map<string, SignalingListener>();
+  #socket: WebSocket | null = null;
+  #state: SignalingState = 'connecting';
+  #pauseMs = firstPauseMs;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(url: string, open: WebSocketFactory, random: () => number) {
+    this.#url = url;
+    this.#open = open;
+    this.#random = random;
+    this.#connect();
+  }
+
+  get isIdle(): boolean {
+    return this.#topics.size === 0;
+  }
+
+  join(topic: string, listener: SignalingListener): void {
+    this.#topics.set(topic, listener);
+    listener.stateChanged(this.#state);
+    if (this.#state === 'connected') this.#send({ type: 'join', topic });
+  }
+
+  leave(topic: string): void {
+    if (this.#topics.delete(topic) && this.#state === 'connected') this.#send({ type: 'leave', topic });
+  }
+
+  relay(topic: string, to: PeerName, data: string): void {
+    if (this.#state === 'connected') this.#send({ type: 'relay', topic, to, data });
+  }
+
+  close(): void {
+    this.#topics.clear();
+    this.#setState('closed');
+    clearTimeout(this.#timer);
+    this.#socket?.close();
+  }
+
+  #connect(): void {
+    const socket = this.#open(this.#url);
+    this.#socket = socket;
+    socket.onmessage = ({ data }) => {
+      if (this.#state !== 'closed' && typeof data === 'string') this.#receive(data);
+    };
+    socket.onclose = () => {
+      this.#lost();
+    };
+    // Nothing to be learned from it: 'close' follows.
+    socket.onerror = () => undefined;
+  }
+
+  #lost(): void {
+    this.#socket = null;
+    if (this.#state === 'closed') return;
+    this.#setState('connecting');
+    this.#timer = setTimeout(
+      () => {
+        this.#connect();
+      },
+      this.#pauseMs * (0.5 + this.#random() / 2),
+    );
+    this.#pauseMs = Math.min(2 * this.#pauseMs, longestPauseMs);
+  }
+
+  #setState(state: SignalingState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    for (const listener of this.#topics.values()) listener.stateChanged(state);
+  }
+
+  #send(message: ClientMessage): void {
+    this.#socket?.send(JSON.stringify(message));
+  }
+
+  #receive(text: string): void {
+    const message = parse(text);
+    switch (message?.type) {
+      case 'welcome':
+        this.#welcomed(message.protocol);
+        break;
+      case 'joined':
+        this.#topics.get(message.topic)?.joined(message.peers);
+        break;
+      case 'peer-joined':
+        this.#topics.get(message.topic)?.peerJoined(message.peer);
+        break;
+      case 'peer-left':
+        this.#topics.get(message.topic)?.peerLeft(message.peer);
+        break;
+      case 'relay':
+        this.#topics.get(message.topic)?.relayed(message.from, message.data);
+        break;
+      case 'error':
+      case undefined:
+        break;
+    }
+  }
+
+  #welcomed(protocol: number): void {
+    if (protocol !== protocolVersion) {
+      // Another kind of broker: trying again soon would not make it understand us.
+      this.#pauseMs = longestPauseMs;
+      this.#socket?.close();
+      return;
+    }
+    this.#pauseMs = firstPauseMs;
+    this.#setState('connected');
+    for (const topic of this.#topics.keys()) this.#send({ type: 'join', topic });
+  }
+}
+
+/** A broker may be anybody: what it sends is checked before it is believed. Null for anything else. */
+function parse(text: string): ServerMessage | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (typeof value !== 'object' || value === null) return null;
+  const message = value as Readonly<Record<string, unknown>>;
+  const isText = (...names: readonly string[]): boolean => names.every((name) => typeof message[name] === 'string');
+  const isValid = (): boolean => {
+    switch (message.type) {
+      case 'welcome':
+        return typeof message.protocol === 'number' && isText('peer');
+      case 'joined':
+        return (
+          isText('topic') && Array.isArray(message.peers) && message.peers.every((peer) => typeof peer === 'string')
+        );
+      case 'peer-joined':
+      case 'peer-left':
+        return isText('topic', 'peer');
+      case 'relay':
+        return isText('topic', 'from', 'data');
+      case 'error':
+        return isText('code', 'message');
+      default:
+        return false;
+    }
+  };
+  return isValid() ? (value as ServerMessage) : null;
+}

@@ -1,0 +1,340 @@
+/** Hosts in virtual time, over links within the process: how groups are founded, joined, opened and closed. */
+import { describe, expect, test } from 'vitest';
+import { toBase64Url } from '../../src/encoding/base64url.ts';
+import type { Group } from '../../src/host/group.ts';
+import { Host } from '../../src/host/host.ts';
+import { decodeInvite } from '../../src/host/invite.ts';
+import type { HostId } from '../../src/ids.ts';
+import { defineMachine } from '../../src/machine/machine.ts';
+import { MemoryDatabase } from '../../src/storage/memory.ts';
+import { MemoryNetwork } from '../../src/transport/memory.ts';
+import type { Link } from '../../src/transport/transport.ts';
+import { VirtualClock } from '../group/world.ts';
+
+const list = defineMachine({
+  name: 'list',
+  initial: [] as string[],
+  apply: (state, command: string) => ({ state: [...state, command], result: state.length + 1 }),
+});
+
+type List = Group<string[], string, number>;
+
+const broker = 'ws://broker.example';
+
+/** Tabs of one network. */
+class Tabs {
+  readonly clock = new VirtualClock();
+  readonly network = new MemoryNetwork((run) => {
+    this.clock.after(1, run);
+  });
+  readonly databases: MemoryDatabase[] = [];
+  #random = 0;
+
+  open(number: number): Host {
+    const id = toBase64Url(new Uint8Array(16).fill(number + 1)) as HostId;
+    const database = (this.databases[number] ??= new MemoryDatabase(id));
+    return new Host({
+      database,
+      clock: this.clock,
+      connector: this.network.connector,
+      fillRandom: (bytes) => {
+        this.#random++;
+        bytes.forEach((_, i) => (bytes[i] = (this.#random * 37 + i * 11 + number) & 0xff));
+      },
+      idle: () => undefined,
+      release: () => undefined,
+    });
+  }
+
+  /** Lets time pass until something holds; storage and promises get their turns in between. */
+  async until(holds: () => boolean, what: string): Promise<void> {
+    for (let i = 0; i < 5000; i++) {
+      if (holds()) return;
+      this.clock.pass(5);
+      await new Promise(setImmediate);
+    }
+    throw new Error(`${what} did not come to hold`);
+  }
+
+  async outcome<Value>(promise: Promise<Value>): Promise<Value> {
+    let isDone = false;
+    const done = (): void => {
+      isDone = true;
+    };
+    promise.then(done, done);
+    await this.until(() => isDone, 'an outcome');
+    return promise;
+  }
+
+  /** A group of `count` tabs, founded. */
+  async found(count: number): Promise<{ hosts: Host[]; groups: List[] }> {
+    const hosts = Array.from({ length: count }, (_, i) => this.open(i));
+    const [first, ...others] = hosts;
+    if (first === undefined) throw new Error('no host');
+    const created = await first.create(list, broker, count);
+    const joined = await Promise.all(others.map((host) => host.join(list, decodeInvite(created.invite))));
+    const groups = [created, ...joined];
+    await this.until(() => groups.every((group) => (group.status().member?.leader ?? null) !== null), 'a leader');
+    return { hosts, groups };
+  }
+}
+
+const running = (group: List) => group.status().phase === 'running';
+
+describe('founding', () => {
+  test('happens when as many are there as were asked for, with the same members for all', async () => {
+    const tabs = new Tabs();
+    const [a, b, c] = [tabs.open(0), tabs.open(1), tabs.open(2)];
+    const first = await a.create(list, broker, 3);
+    expect(first.status()).toMatchObject({ phase: 'founding', missing: 2, member: null });
+    const second = await b.join(list, decodeInvite(first.invite));
+    await tabs.until(() => first.status().missing === 1, 'the second to be seen');
+    expect(second.status()).toMatchObject({ phase: 'founding', missing: null });
+
+    const third = await c.join(list, decodeInvite(first.invite));
+    const groups = [first, second, third];
+    await tabs.until(() => groups.every(running), 'the founding');
+    const lists = groups.map((group) => group.status().member?.members.map(({ id }) => id));
+    expect(lists[0]).toHaveLength(3);
+    expect(lists[1]).toEqual(lists[0]);
+    expect(lists[2]).toEqual(lists[0]);
+    await tabs.until(() => first.status().member?.role === 'leader', 'the founder to lead');
+  });
+
+  test('of a group of one needs nobody else', async () => {
+    const tabs = new Tabs();
+    const { groups } = await tabs.found(1);
+    expect(await tabs.outcome(groups[0]?.propose('x') ?? Promise.reject(new Error()))).toBe(1);
+  });
+
+  test('waits for one who left before it happened', async () => {
+    const tabs = new Tabs();
+    const [a, b, c] = [tabs.open(0), tabs.open(1), tabs.open(2)];
+    const first = await a.create(list, broker, 3);
+    const second = await b.join(list, decodeInvite(first.invite));
+    await tabs.until(() => first.status().missing === 1, 'the second to be seen');
+    second.close();
+    b.close();
+    await tabs.until(() => first.status().missing === 2, 'the second to be gone');
+    const third = await c.join(list, decodeInvite(first.invite));
+    await tabs.until(() => first.status().missing === 1, 'the third to be seen');
+    const again = await tabs.open(1).join(list, decodeInvite(first.invite));
+    await tabs.until(() => [first, third, again].every(running), 'the founding');
+  });
+
+  test('excludes whoever comes too late, and forgets nothing but them', async () => {
+    const tabs = new Tabs();
+    const { groups } = await tabs.found(3);
+    const late = tabs.open(3);
+    const group = await late.join(list, decodeInvite(groups[0]?.invite ?? ''));
+    const reasons: string[] = [];
+    group.on('stopped', ({ code }) => reasons.push(code));
+    await tabs.until(() => group.status().phase === 'stopped', 'the refusal');
+    expect(group.status().stopped).toMatchObject({ code: 'GROUP_FULL' });
+    await tabs.until(() => reasons.length > 0, 'the event');
+    expect(reasons).toEqual(['GROUP_FULL']);
+    await expect(group.propose('x')).rejects.toMatchObject({ code: 'GROUP_FULL', outcome: 'not-done' });
+    expect(await late.groups()).toEqual([]);
+    expect(groups.every(running)).toBe(true);
+  });
+
+  test('refuses another machine', async () => {
+    const tabs = new Tabs();
+    const first = await tabs.open(0).create(list, broker, 2);
+    const other = { ...list, name: 'another list' };
+    const second = await tabs.open(1).join(list, decodeInvite(first.invite));
+    await tabs.until(() => [first, second].every(running), 'the founding');
+    const third = await tabs.open(2).join(other, decodeInvite(first.invite));
+    await tabs.until(() => third.status().phase === 'stopped', 'the refusal');
+    expect(third.status().stopped).toMatchObject({ code: 'WRONG_MACHINE' });
+  });
+
+  test('tells a member that was closed in the middle of it when it is back', async () => {
+    const tabs = new Tabs();
+    const [a, b, c] = [tabs.open(0), tabs.open(1), tabs.open(2)];
+    const first = await a.create(list, broker, 3);
+    const second = await b.join(list, decodeInvite(first.invite));
+    const third = await c.join(list, decodeInvite(first.invite));
+    await tabs.until(() => first.status().phase === 'running', 'the founding at the founder');
+    if (third.status().phase === 'founding') expect(third.status().member).toBeNull();
+    c.close();
+    const back = await tabs.open(2).join(list, decodeInvite(first.invite));
+    await tabs.until(() => [first, second, back].every(running), 'all to be founded');
+    expect(back.memberId).toBe(third.memberId);
+    expect(await tabs.outcome(back.propose('x'))).toBe(1);
+  });
+});
+
+describe('a group', () => {
+  test('shares its state, tells of each change, and keeps the same object until then', async () => {
+    const tabs = new Tabs();
+    const { groups } = await tabs.found(3);
+    const [a, b] = groups as [List, List, List];
+    const seen: string[][] = [];
+    const unsubscribe = b.on('state', (state) => seen.push(state));
+    let calls = 0;
+    a.subscribe(() => calls++);
+    expect(a.state).toBe(a.state);
+    expect(await tabs.outcome(a.propose('x'))).toBe(1);
+    expect(await tabs.outcome(b.propose('y'))).toBe(2);
+    await tabs.until(() => groups.every(({ state }) => state.length === 2), 'all to agree');
+    expect(seen.at(-1)).toEqual(['x', 'y']);
+    expect(calls).toBe(2);
+
+    unsubscribe();
+    const before = seen.length;
+    await tabs.outcome(a.propose('z'));
+    await tabs.until(() => b.state.length === 3, 'b to follow');
+    expect(seen).toHaveLength(before);
+  });
+
+  test('takes commands before it is founded, and keeps their order', async () => {
+    const tabs = new Tabs();
+    const first = await tabs.open(0).create(list, broker, 2);
+    const early = [first.propose('x'), first.propose('y')];
+    const second = await tabs.open(1).join(list, decodeInvite(first.invite));
+    expect(await tabs.outcome(Promise.all(early))).toEqual([1, 2]);
+    await tabs.until(() => second.state.length === 2, 'the second to follow');
+    expect(second.state).toEqual(['x', 'y']);
+  });
+
+  test('that is never founded ends its commands when their time is over: certainly not done', async () => {
+    const tabs = new Tabs();
+    const group = await tabs.open(0).create(list, broker, 2);
+    const timed = group.propose('x', { timeoutMs: 1000 });
+    await expect(tabs.outcome(timed)).rejects.toMatchObject({ code: 'TIMEOUT', outcome: 'not-done' });
+    const controller = new AbortController();
+    const aborted = group.propose('x', { signal: controller.signal });
+    controller.abort();
+    await expect(tabs.outcome(aborted)).rejects.toMatchObject({ code: 'ABORTED', outcome: 'not-done' });
+    await expect(group.propose('x', { signal: controller.signal })).rejects.toMatchObject({ code: 'ABORTED' });
+    await expect(group.propose('x', { timeoutMs: NaN })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  test('without a majority ends its commands when their time is over: outcome unknown', async () => {
+    const tabs = new Tabs();
+    const { hosts, groups } = await tabs.found(3);
+    const [a] = groups as [List, List, List];
+    await tabs.until(() => a.status().member?.role === 'leader', 'the founder to lead');
+    hosts[1]?.close();
+    hosts[2]?.close();
+    await expect(tabs.outcome(a.propose('x', { timeoutMs: 200 }))).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      outcome: 'unknown',
+    });
+  });
+
+  test('goes on when a tab is closed, and the tab that comes back has its member and its log', async () => {
+    const tabs = new Tabs();
+    const { hosts, groups } = await tabs.found(3);
+    const [a, b, c] = groups as [List, List, List];
+    await tabs.outcome(b.propose('x'));
+    hosts[0]?.close();
+    expect(a.status().stopped).toMatchObject({ code: 'CLOSED' });
+    expect(await tabs.outcome(c.propose('y'))).toBe(2);
+
+    const [record] = (await tabs.databases[0]?.groups()) ?? [];
+    if (record === undefined) throw new Error('the group is not stored');
+    const again = await tabs.open(0).open(list, record);
+    expect(again.memberId).toBe(a.memberId);
+    expect(again.log(10).map(({ command }) => command)).toContain('x');
+    await tabs.until(() => again.state.length === 2, 'the old member to catch up');
+    expect(await tabs.outcome(again.propose('z'))).toBe(3);
+  });
+
+  test('is opened once in a tab, under its own machine', async () => {
+    const tabs = new Tabs();
+    const { hosts, groups } = await tabs.found(1);
+    const [group] = groups as [List];
+    await expect(hosts[0]?.join(list, decodeInvite(group.invite))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    group.close();
+    const other = { ...list, name: 'other' };
+    await expect(hosts[0]?.join(other, decodeInvite(group.invite))).rejects.toMatchObject({ code: 'WRONG_MACHINE' });
+    const again = await hosts[0]?.join(list, decodeInvite(group.invite));
+    expect(again?.memberId).toBe(group.memberId);
+  });
+
+  test('has nothing to do with another group of the same hosts', async () => {
+    const tabs = new Tabs();
+    const [a, b] = [tabs.open(0), tabs.open(1)];
+    const make = async (): Promise<[List, List]> => {
+      const first = await a.create(list, broker, 2);
+      return [first, await b.join(list, decodeInvite(first.invite))];
+    };
+    const [one, other] = [await make(), await make()];
+    await tabs.until(() => [...one, ...other].every(running), 'both foundings');
+    await tabs.outcome(Promise.all([one[0].propose('one'), other[1].propose('other')]));
+    await tabs.until(() => one[1].state.length === 1 && other[0].state.length === 1, 'all to follow');
+    expect(one[1].state).toEqual(['one']);
+    expect(other[0].state).toEqual(['other']);
+    one[0].close();
+    expect(await tabs.outcome(other[0].propose('more'))).toBe(2);
+  });
+});
+
+describe('a listener that throws', () => {
+  test('keeps neither the others nor the member from their work', async () => {
+    const tabs = new Tabs();
+    const { groups } = await tabs.found(1);
+    const [group] = groups as [List];
+    const errors: unknown[] = [];
+    const defer = tabs.clock.defer.bind(tabs.clock);
+    tabs.clock.defer = (run) => {
+      defer(() => {
+        try {
+          run();
+        } catch (error) {
+          errors.push(error);
+        }
+      });
+    };
+    let calls = 0;
+    group.subscribe(() => {
+      throw new Error('not ours');
+    });
+    group.subscribe(() => calls++);
+    await tabs.outcome(group.propose('x'));
+    await tabs.until(() => errors.length > 0, 'the error');
+    expect(calls).toBe(1);
+    expect(errors).toMatchObject([{ message: 'not ours' }]);
+  });
+});
+
+describe('N1 whoever is linked', () => {
+  const intruder = (tabs: Tabs, topic: string) => {
+    const received: Uint8Array[] = [];
+    const state = { link: null as Link | null, isClosed: false };
+    const id = toBase64Url(new Uint8Array(16).fill(99)) as HostId;
+    const connector = tabs.network.connector(id, {
+      received: (_link, frame) => received.push(frame),
+      closed: () => (state.isClosed = true),
+    });
+    connector.join(broker, topic, { met: (link) => (state.link ??= link), signalingChanged: () => undefined });
+    return { state, received, id };
+  };
+
+  test('and sends what nobody understands is disconnected, and the group goes on', async () => {
+    const tabs = new Tabs();
+    const { groups } = await tabs.found(1);
+    const [group] = groups as [List];
+    const { state } = intruder(tabs, group.id);
+    await tabs.until(() => state.link !== null, 'the link');
+    for (let i = 0; i < 20; i++) state.link?.send(new Uint8Array([1, 2, 3, i]), 'control');
+    await tabs.until(() => state.isClosed, 'the door');
+    expect(await tabs.outcome(group.propose('x'))).toBe(1);
+  });
+
+  test('and speaks for others is not believed', async () => {
+    const tabs = new Tabs();
+    const { groups } = await tabs.found(2);
+    const [a, b] = groups as [List, List];
+    const { state } = intruder(tabs, a.id);
+    await tabs.until(() => state.link !== null, 'the link');
+    const { encodeFrame } = await import('../../src/transport/codec.ts');
+    const term = 1_000_000;
+    const forged = encodeFrame(a.id, { kind: 'Heartbeat', from: b.memberId, to: a.memberId, term, commit: 0 });
+    for (let i = 0; i < 10; i++) state.link?.send(forged, 'control');
+    await tabs.until(() => state.isClosed, 'the door');
+    expect(a.status().member?.term).toBeLessThan(term);
+  });
+});
