@@ -4,22 +4,37 @@
  */
 const mayImport = {
   core: [],
-  machine: ['core'],
-  storage: ['core'],
-  transport: ['core'],
+  encoding: [],
+  machine: ['core', 'encoding'],
+  storage: ['core', 'encoding'],
+  transport: ['core', 'encoding', 'machine'],
   group: ['core', 'machine', 'storage', 'transport'],
-  host: ['core', 'machine', 'storage', 'transport', 'group'],
+  host: ['core', 'encoding', 'machine', 'storage', 'transport', 'group'],
+  testing: ['core', 'storage'],
 };
 
 /** Contracts and pure helpers: the files of a layer that `group` may know. The concrete adapters are chosen in `host`. */
-const contractsForGroup = ['storage/storage', 'transport/transport', 'transport/codec'];
+const contractsForGroup = ['storage/storage', 'transport/transport', 'transport/messages'];
+
+/** The vocabulary that every layer but the core shares: errors and ids. */
+const vocabulary = '^src/(errors|ids)\\.ts$';
+
+/** What the client of the broker and the broker have in common. */
+const protocol = '^signaling-server/protocol\\.ts$';
 
 const layers = Object.entries(mayImport).map(([layer, others]) => ({
   name: `${layer}-arrows`,
   comment: `src/${layer} may import only ${['itself', ...others].join(', ')}`,
   severity: 'error',
   from: { path: `^src/${layer}/` },
-  to: { path: '^(src|demo|signaling-server)/', pathNot: `^src/(${[layer, ...others].join('|')})/` },
+  to: {
+    path: '^(src|demo|signaling-server)/',
+    pathNot: [
+      `^src/(${[layer, ...others].join('|')})/`,
+      ...(layer === 'core' ? [] : [vocabulary]),
+      ...(layer === 'transport' ? [protocol] : []),
+    ],
+  },
 }));
 
 module.exports = {

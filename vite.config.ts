@@ -8,7 +8,19 @@ const config: ViteUserConfig = defineConfig({
   root: at('demo'),
   plugins: [react()],
   resolve: { alias: { flotilla: at('src/index.ts') } },
-  build: { outDir: at('dist/demo'), emptyOutDir: true },
+  optimizeDeps: {
+    // Known before the first page asks: finding them out then would reload the page under its user.
+    include: [
+      '@msgpack/msgpack',
+      'idb',
+      'react',
+      'react-dom/client',
+      'react/jsx-dev-runtime',
+      'react/jsx-runtime',
+      'simple-peer/simplepeer.min.js',
+    ],
+  },
+  build: { outDir: at('dist/demo'), emptyOutDir: true, target: 'es2022' },
   test: { root: at('.'), include: ['test/**/*.test.ts'], pool: 'forks', setupFiles: ['test/setup.ts'] },
 });
 

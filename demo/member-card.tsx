@@ -19,10 +19,10 @@ export function MemberCard({ member, name, names }: MemberCardProps): ReactEleme
   const role = connected ? (report?.role ?? null) : null;
   return (
     <article className={`card member ${role ?? 'absent'}`} data-member={member.id} data-role={role ?? 'absent'}>
-      <h3>
+      <h2>
         {name}
         {isSelf && <span className="chip plain">this tab</span>}
-      </h3>
+      </h2>
       <p className="role">{role === null ? 'Not connected' : roleWords[role]}</p>
       <dl>
         <Figure name="Term" value={report?.term} />

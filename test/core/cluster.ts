@@ -245,5 +245,3 @@ export class Cluster {
     );
   }
 }
-
-export type { Entry, Message, Term };

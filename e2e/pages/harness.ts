@@ -1,0 +1,113 @@
+/** The library in a bare page, within reach of tests. */
+import {
+  createGroup,
+  defineMachine,
+  type Group,
+  joinGroup,
+  listGroups,
+  openGroup,
+  RaftError,
+  type StoredGroup,
+} from '../../src/index.ts';
+import type { GroupId, HostId } from '../../src/ids.ts';
+import type { NodeId } from '../../src/core/types.ts';
+import { IndexedDbDatabase } from '../../src/storage/indexeddb.ts';
+import { storageAcceptance } from '../../src/testing/storage-acceptance.ts';
+
+/** Appends what it is told; a command of any size does. */
+const list = defineMachine({
+  name: 'e2e list',
+  initial: [] as readonly string[],
+  apply(state: readonly string[], command: string) {
+    if (command === 'refuse') throw new Error('as asked');
+    return { state: [...state, command], result: state.length + 1 };
+  },
+});
+
+type List = Group<readonly string[], string, number>;
+
+const options = { machine: list, iceServers: [] };
+
+function describe(error: unknown): string {
+  return error instanceof RaftError ? `${error.code} ${error.outcome}` : String(error);
+}
+
+async function acceptStore(): Promise<string[]> {
+  const host = 'HHHHHHHHHHHHHHHHHHHHHH' as HostId;
+  const groups = ['GGGGGGGGGGGGGGGGGGGGGG', 'OOOOOOOOOOOOOOOOOOOOOO'] as [GroupId, GroupId];
+  let places = 0;
+  const cases = storageAcceptance(async () => {
+    const name = `acceptance-${++places}`;
+    const opened: IndexedDbDatabase[] = [];
+    const open = async (): Promise<IndexedDbDatabase> => {
+      const database = await IndexedDbDatabase.open(name, () => host);
+      opened.push(database);
+      return database;
+    };
+    const database = await open();
+    for (const group of groups) {
+      const member = `${host}.IIIIIIIIIII` as NodeId;
+      await database.addGroup({ group, member, signaling: 'ws://127.0.0.1:1', machine: 'list', founders: null });
+    }
+    return {
+      open: async () => (await open()).storage(groups[0]),
+      openOther: async () => (await open()).storage(groups[1]),
+      dispose: () => {
+        for (const one of opened) one.close();
+        return Promise.resolve();
+      },
+    };
+  });
+  const results: string[] = [];
+  for (const accepted of cases) {
+    try {
+      await accepted.run();
+      results.push(`ok ${accepted.name}`);
+    } catch (error) {
+      results.push(`FAILED ${accepted.name}: ${String(error)}`);
+    }
+  }
+  return results;
+}
+
+export interface Harness {
+  group: List | null;
+  /** Gives the invite. */
+  create(signaling: string, founders: number): Promise<string>;
+  join(invite: string): Promise<void>;
+  reopen(): Promise<void>;
+  list(): Promise<readonly StoredGroup[]>;
+  describe(error: unknown): string;
+  acceptStore(): Promise<string[]>;
+  /** Proposes, and times it; the error's code and outcome instead of an exception. */
+  propose(command: string, timeoutMs?: number): Promise<{ result: number | string; ms: number }>;
+}
+
+const harness: Harness = {
+  group: null,
+  async create(signaling, founders) {
+    harness.group = await createGroup({ ...options, signaling, founders });
+    return harness.group.invite;
+  },
+  async join(invite) {
+    harness.group = await joinGroup({ ...options, invite });
+  },
+  async reopen() {
+    harness.group = await openGroup(options);
+  },
+  list: () => listGroups({ iceServers: [] }),
+  describe,
+  acceptStore,
+  async propose(command, timeoutMs = 20_000) {
+    const start = performance.now();
+    try {
+      if (harness.group === null) throw new Error('no group');
+      const result = await harness.group.propose(command, { timeoutMs });
+      return { result, ms: performance.now() - start };
+    } catch (error) {
+      return { result: describe(error), ms: performance.now() - start };
+    }
+  },
+};
+
+Object.assign(globalThis, { harness });
