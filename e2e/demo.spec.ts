@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from 'playwright/test';
 import { preview } from 'vite';
-import { at, expect, test } from './fixtures.ts';
+import { at } from './browser.ts';
+import { expect, test } from './fixtures.ts';
 
 const member = (page: Page, role: string) => page.locator(`[data-role="${role}"]`);
 
@@ -171,11 +172,11 @@ test('the page is accessible, in light and in dark', async ({ openTab }) => {
 
 test('the built demo works like the served one', async ({ openTab, broker }) => {
   execFileSync(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--logLevel', 'warn'], {
-    cwd: at('..'),
+    cwd: at('.'),
     env: { ...process.env, NODE_ENV: 'production' },
   });
   const server = await preview({
-    configFile: at('../vite.config.ts'),
+    configFile: at('vite.config.ts'),
     preview: { host: '127.0.0.1', port: 0 },
     logLevel: 'warn',
   });

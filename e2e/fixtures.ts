@@ -1,11 +1,9 @@
 /** What the browser tests stand on: the demo as `npm start` serves it, a signaling server, and a browser on a real disk. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   type BrowserContext,
-  chromium,
   type Page,
   type PlaywrightTestArgs,
   type PlaywrightTestOptions,
@@ -14,54 +12,9 @@ import {
   type TestType,
   test as base,
 } from 'playwright/test';
-import { createServer, type Plugin } from 'vite';
-import { chromiumArguments, ensureChromium } from '../scripts/chromium.ts';
+import { openBrowser, serve } from './browser.ts';
+import { servesExample } from './example.ts';
 import { createSignalingServer, type SignalingServer } from '../signaling-server/index.ts';
-
-export const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-
-/** The example of the README, as a page of its own. */
-export function readmeExample(): string {
-  const readme = readFileSync(at('../README.md'), 'utf8');
-  const [, example] = /```html\n([\s\S]*?)```/.exec(readme) ?? [];
-  if (example === undefined) throw new Error('the README has no example page');
-  return example;
-}
-
-/** Serves the README's example under the name that the README tells to save it as, without writing it into the tree. */
-const servesExample: Plugin = {
-  name: 'readme-example',
-  configureServer(server) {
-    server.middlewares.use('/hello.html', (request, response, next) => {
-      server
-        .transformIndexHtml('/hello.html', readmeExample(), request.originalUrl)
-        .then((page) => response.setHeader('content-type', 'text/html').end(page), next);
-    });
-  },
-};
-
-async function serve(root: string, plugins: Plugin[]): Promise<{ url: string; close: () => Promise<void> }> {
-  const server = await createServer({
-    configFile: at('../vite.config.ts'),
-    root,
-    plugins,
-    server: { host: '127.0.0.1', port: 0, fs: { allow: [at('..')] } },
-    cacheDir: join(at('../node_modules/.vite'), `e2e-${root.split('/').at(-1) ?? ''}`),
-    logLevel: 'warn',
-  });
-  await server.listen();
-  return { url: server.resolvedUrls?.local[0] ?? '', close: () => server.close() };
-}
-
-/** A browser with a profile of its own on disk: an ordinary context keeps IndexedDB in memory. */
-export function openBrowser(profile: string): Promise<BrowserContext> {
-  return chromium.launchPersistentContext(profile, {
-    executablePath: ensureChromium(),
-    headless: true,
-    args: chromiumArguments(),
-    viewport: { width: 1100, height: 800 },
-  });
-}
 
 export interface TestFixtures {
   readonly broker: SignalingServer;
@@ -72,6 +25,8 @@ export interface TestFixtures {
 }
 
 export interface WorkerFixtures {
+  /** The signaling server of the README's example. */
+  readonly exampleBroker: SignalingServer;
   readonly demo: string;
   readonly harness: string;
 }
@@ -82,19 +37,27 @@ export type FlotillaTest = TestType<
 >;
 
 export const test: FlotillaTest = base.extend<TestFixtures, WorkerFixtures>({
-  demo: [
+  exampleBroker: [
     async ({}, use) => {
-      const { url, close } = await serve(at('../demo'), [servesExample]);
-      await use(url);
-      await close();
+      const broker = await createSignalingServer({ port: 0 });
+      await use(broker);
+      await broker.close();
+    },
+    { scope: 'worker' },
+  ],
+  demo: [
+    async ({ exampleBroker }, use) => {
+      const site = await serve('demo', [servesExample(exampleBroker.url)]);
+      await use(site.url);
+      await site.close();
     },
     { scope: 'worker' },
   ],
   harness: [
     async ({}, use) => {
-      const { url, close } = await serve(at('pages'), []);
-      await use(url);
-      await close();
+      const site = await serve('e2e/pages');
+      await use(site.url);
+      await site.close();
     },
     { scope: 'worker' },
   ],

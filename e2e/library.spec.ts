@@ -1,7 +1,8 @@
 /** The library in bare pages: what survives what, over real WebRTC and IndexedDB. */
 import type { BrowserContext, Page } from 'playwright/test';
 import { decodeEntries, decodeHardState } from '../src/storage/records.ts';
-import { expect, openBrowser, test } from './fixtures.ts';
+import { openBrowser } from './browser.ts';
+import { expect, test } from './fixtures.ts';
 import type { Harness } from './pages/harness.ts';
 
 declare const harness: Harness;

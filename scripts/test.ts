@@ -28,8 +28,8 @@ const results = 'test-results';
 const unitReport = `${results}/unit.json`;
 const browserReport = `${results}/e2e.json`;
 
-function read<Report>(path: string): Report {
-  return JSON.parse(readFileSync(path, 'utf8')) as Report;
+function read(path: string): unknown {
+  return JSON.parse(readFileSync(path, 'utf8'));
 }
 
 const steps: readonly Step[] = [
@@ -42,7 +42,7 @@ const steps: readonly Step[] = [
     name: 'unit tests',
     command: ['npx', 'vitest', 'run', '--reporter=dot', '--reporter=json', `--outputFile.json=${unitReport}`],
     summary: () => {
-      const { numPassedTests, numFailedTests, numPendingTests } = read<VitestReport>(unitReport);
+      const { numPassedTests, numFailedTests, numPendingTests } = read(unitReport) as VitestReport;
       return `${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped`;
     },
   },
@@ -50,7 +50,7 @@ const steps: readonly Step[] = [
     name: 'browser tests',
     command: ['npm', 'run', '--silent', 'e2e'],
     summary: () => {
-      const { expected, unexpected, flaky, skipped } = read<PlaywrightReport>(browserReport).stats;
+      const { expected, unexpected, flaky, skipped } = (read(browserReport) as PlaywrightReport).stats;
       return `${expected} passed, ${unexpected} failed, ${flaky} flaky, ${skipped} skipped`;
     },
   },

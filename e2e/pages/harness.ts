@@ -81,6 +81,10 @@ export interface Harness {
   acceptStore(): Promise<string[]>;
   /** Proposes, and times it; the error's code and outcome instead of an exception. */
   propose(command: string, timeoutMs?: number): Promise<{ result: number | string; ms: number }>;
+  /** Resolves as soon as this page knows of a leader. */
+  untilLeader(): Promise<void>;
+  /** Proposes one command after the other, and gives the milliseconds that each took. */
+  timeProposals(command: string, count: number): Promise<number[]>;
 }
 
 const harness: Harness = {
@@ -107,6 +111,23 @@ const harness: Harness = {
     } catch (error) {
       return { result: describe(error), ms: performance.now() - start };
     }
+  },
+  untilLeader: () =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        if ((harness.group?.status().member?.leader ?? null) !== null) resolve();
+      };
+      harness.group?.on('status', look);
+      look();
+    }),
+  async timeProposals(command, count) {
+    const samples: number[] = [];
+    for (let i = 0; i < count; i++) {
+      const { result, ms } = await harness.propose(command);
+      if (typeof result !== 'number') throw new Error(`a command ended as ${result}`);
+      samples.push(ms);
+    }
+    return samples;
   },
 };
 

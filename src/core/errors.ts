@@ -1,6 +1,6 @@
 /**
  * A replica that finds an invariant broken stops: going on would turn one fault into a wrong log. The error names the
- * rule, as `ARCHITECTURE.md` lists them.
+ * rule, as `docs/rules.md` lists them.
  */
 export class InvariantViolation extends Error {
   override readonly name = 'InvariantViolation';

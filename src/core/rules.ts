@@ -3,7 +3,7 @@
  * that a test or a lesson can replace exactly one by a wrong version, and a listener can read off why each decision
  * fell as it did. "Paper" is Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm" (extended
  * version); "dissertation" is Ongaro, "Consensus: Bridging Theory and Practice". The letters are the project's own
- * numbers for the rules, listed in ARCHITECTURE.md.
+ * numbers for the rules, listed in docs/rules.md.
  */
 import type { Index, NodeId, Term } from './types.ts';
 

@@ -97,9 +97,14 @@ export class Group<State, Command, Result> {
     return this.#here.logTail(count);
   }
 
-  /** Calls back after each change of the state, until the function that it returns is called. */
-  subscribe(listener: () => void): () => void {
-    return this.on('state', listener);
+  /**
+   * Calls back with the state, now and after each change, until the function that it returns is called: the contract of
+   * a Svelte store, and good for React's `useSyncExternalStore`.
+   */
+  subscribe(listener: (state: State) => void): () => void {
+    const unsubscribe = this.on('state', listener);
+    listener(this.state);
+    return unsubscribe;
   }
 
   /** Calls back on each event of a kind, until the function that it returns is called. */

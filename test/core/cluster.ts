@@ -8,16 +8,7 @@ import { seededRandom } from '../../src/core/random.ts';
 import type { Write } from '../../src/core/replica.ts';
 import type { Rules } from '../../src/core/rules.ts';
 import type { TraceEvent } from '../../src/core/trace.ts';
-import type {
-  Entry,
-  EntryKind,
-  HardState,
-  Index,
-  Message,
-  NodeId,
-  PersistentState,
-  Term,
-} from '../../src/core/types.ts';
+import type { Entry, EntryKind, HardState, Index, Message, NodeId, PersistentState } from '../../src/core/types.ts';
 
 export const node = (name: string): NodeId => name as NodeId;
 

@@ -179,7 +179,7 @@ describe('a group', () => {
     expect(await tabs.outcome(b.propose('y'))).toBe(2);
     await tabs.until(() => groups.every(({ state }) => state.length === 2), 'all to agree');
     expect(seen.at(-1)).toEqual(['x', 'y']);
-    expect(calls).toBe(2);
+    expect(calls).toBe(3);
 
     unsubscribe();
     const before = seen.length;
@@ -289,10 +289,10 @@ describe('a listener that throws', () => {
       });
     };
     let calls = 0;
-    group.subscribe(() => {
+    group.on('state', () => {
       throw new Error('not ours');
     });
-    group.subscribe(() => calls++);
+    group.on('state', () => calls++);
     await tabs.outcome(group.propose('x'));
     await tabs.until(() => errors.length > 0, 'the error');
     expect(calls).toBe(1);
