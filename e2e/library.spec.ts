@@ -1,5 +1,6 @@
 /** The library in bare pages: what survives what, over real WebRTC and IndexedDB. */
 import type { BrowserContext, Page } from 'playwright/test';
+import { createSignalingServer } from '../signaling-server/index.ts';
 import { decodeEntries, decodeHardState } from '../src/storage/records.ts';
 import { openBrowser } from './browser.ts';
 import { expect, test } from './fixtures.ts';
@@ -154,6 +155,31 @@ test('the signaling server is stopped: the connected group goes on committing', 
   const { leader, followers } = await split(pages);
   await leader.close();
   for (const [i, page] of followers.entries()) expect(await propose(page, 'again')).toMatchObject({ result: i + 4 });
+});
+
+test('the signaling server comes back: so do those who need it', async ({
+  browserContext,
+  harness: address,
+  broker,
+}) => {
+  const pages = await found(browserContext, address, broker.url);
+  const { leader, followers } = await split(pages);
+  const [lost] = followers as [Page];
+  const port = Number(new URL(broker.url).port);
+  await broker.close();
+  await lost.close();
+  const again = await open(browserContext, address);
+  await again.evaluate(() => harness.reopen());
+  expect(await propose(leader, 'while it was gone')).toMatchObject({ result: 1 });
+  expect((await status(again))?.signaling).toBe('connecting');
+
+  const second = await createSignalingServer({ port });
+  try {
+    await expect.poll(() => state(again)).toEqual(['while it was gone']);
+    expect(await propose(again, 'back')).toMatchObject({ result: 2 });
+  } finally {
+    await second.close();
+  }
 });
 
 test('commands of every size go through, whole and in order', async ({ browserContext, harness: address, broker }) => {

@@ -118,16 +118,26 @@ function recordPreVote(replica: Replica, role: PreCandidate, from: NodeId, grant
   else if (result === 'lost') becomeFollower(replica, replica.term, null);
 }
 
-/**
- * A follower that was told that its leader has gone campaigns soon. The order of ids spaces the survivors out, so that
- * those who hear it at the same moment do not split the vote.
- */
+/** A follower that was told that its leader has gone campaigns soon. */
 export function forgetLeader(replica: Replica): void {
   if (replica.role.name !== 'follower' || replica.role.leader === null) return;
   const gone = replica.role.leader;
   becomeFollower(replica, replica.term, null);
-  const survivors = replica.configuration.voters.filter((id) => id !== gone);
-  const rank = Math.max(survivors.indexOf(replica.id), 0);
-  const wait = 1 + rank * replica.options.heartbeatTicks;
+  hasten(replica, 1, gone);
+}
+
+/** A replica without a leader campaigns soon, if it does not hear from one before: others can be reached again. */
+export function campaignSoon(replica: Replica): void {
+  if (replica.leader === null) hasten(replica, 1 + replica.options.heartbeatTicks, null);
+}
+
+/**
+ * Shortens the wait for a campaign. The order of ids spaces the candidates out by a heartbeat each, so that those who have
+ * the same reason at the same moment do not split the vote.
+ */
+function hasten(replica: Replica, ticks: number, gone: NodeId | null): void {
+  const others = replica.configuration.voters.filter((id) => id !== gone);
+  const rank = Math.max(others.indexOf(replica.id), 0);
+  const wait = ticks + rank * replica.options.heartbeatTicks;
   replica.electionTimeout = Math.min(replica.electionTimeout, replica.ticksSinceContact + wait);
 }

@@ -2,7 +2,7 @@
  * The Raft algorithm without I/O, clock or randomness of its own. Feed it inputs (`tick`, `step`, `propose`, ...), then
  * carry out what `ready` hands back: write, send, apply. Two instances given the same inputs do the same, byte for byte.
  */
-import { campaign, forgetLeader, tickElection } from './elections.ts';
+import { campaign, campaignSoon, forgetLeader, tickElection } from './elections.ts';
 import { InvariantViolation } from './errors.ts';
 import { type RaftOptions, raftOptions } from './options.ts';
 import { hasReady, persisted, type Ready, takeReady } from './output.ts';
@@ -175,6 +175,14 @@ export class Raft {
   /** A follower is told that its leader has gone for good, for example that its tab has closed: it need not wait. */
   forgetLeader(): void {
     this.#run(forgetLeader);
+  }
+
+  /**
+   * Without a leader, stands for election within a few ticks instead of an election timeout: for when others have come
+   * within reach. Does nothing while a leader is known.
+   */
+  campaignSoon(): void {
+    this.#run(campaignSoon);
   }
 
   /** What was sent to this member was lost, or was never sent: a leader probes it before it streams again (R13, N4). */

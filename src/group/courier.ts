@@ -92,7 +92,7 @@ export class Courier<Result> {
       .map((command, i) => encodeEnvelope({ time, session, sequence: sequence + known + i, command }));
     if (envelopes.length === 0) return null;
     if (!this.#raft.propose(envelopes).accepted) return 'busy';
-    this.#intake.took(session, sequence + commands.length);
+    this.#intake.took(session, sequence, sequence + commands.length);
     return null;
   }
 

@@ -7,25 +7,36 @@ import type { SessionId } from '../machine/envelope.ts';
 
 const maxSessions = 10_000;
 
+/** The commands from `first` up to, and not including, `next` are in the log. */
+interface Taken {
+  readonly first: number;
+  readonly next: number;
+}
+
 export class Intake {
   /** The term of the leadership. */
   readonly term: Term;
-  readonly #next: Map<SessionId, number> = new Map();
+  readonly #taken = new Map<SessionId, Taken>();
 
   constructor(term: Term) {
     this.term = term;
   }
 
-  /** How many of the commands from `sequence` on were taken before; null when one before them is missing. */
+  /**
+   * How many of the commands from `sequence` on are in the log already; null when one before them is missing. What came
+   * before the first that we took may be missing from the log: it is taken, with all that follows it, whenever it comes.
+   */
   known(session: SessionId, sequence: number): number | null {
-    const next = this.#next.get(session) ?? sequence;
-    return sequence > next ? null : next - sequence;
+    const taken = this.#taken.get(session);
+    if (taken === undefined || sequence < taken.first) return 0;
+    return sequence > taken.next ? null : taken.next - sequence;
   }
 
-  /** The commands before `next` are in the log. */
-  took(session: SessionId, next: number): void {
+  /** The commands from `sequence` up to, and not including, `next` are in the log now. */
+  took(session: SessionId, sequence: number, next: number): void {
     // Forgetting costs a few entries without effect, never a wrong one.
-    if (this.#next.size >= maxSessions) this.#next.clear();
-    this.#next.set(session, next);
+    if (this.#taken.size >= maxSessions) this.#taken.clear();
+    const first = this.#taken.get(session)?.first ?? sequence;
+    this.#taken.set(session, { first: Math.min(first, sequence), next });
   }
 }

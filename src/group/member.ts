@@ -194,6 +194,7 @@ export class Member<State, Command, Result> {
   peerConnected(peer: NodeId): void {
     this.#react(() => {
       this.#peers.connected(peer);
+      this.#raft.campaignSoon();
     });
   }
 

@@ -373,6 +373,31 @@ describe('a follower whose leader said goodbye', () => {
   });
 });
 
+describe('a replica without a leader that can reach others again', () => {
+  test('campaigns within a few ticks, one replica after the other', () => {
+    const cluster = new Cluster({ options: { electionTicks: 20, heartbeatTicks: 2 } });
+    for (const name of ['a', 'b', 'c']) cluster.isolate(name);
+    cluster.tick(60);
+    expect(cluster.leader).toBeUndefined();
+    cluster.heal();
+    for (const member of cluster.members.values()) member.raft.campaignSoon();
+    cluster.tick(3);
+    expect(cluster.leader).toBe('a');
+  });
+
+  test('hears a living leader first', () => {
+    const cluster = new Cluster({ options: { electionTicks: 20, heartbeatTicks: 2 } });
+    cluster.campaign('b');
+    const a = cluster.member('a');
+    a.restart();
+    a.raft.campaignSoon();
+    cluster.tick(3);
+    expect(a.status).toMatchObject({ role: 'follower', term: 1, leader: 'b' });
+    const campaigns = cluster.trace.filter(({ name, node: at }) => name === 'BecomePreCandidate' && at === a.id);
+    expect(campaigns).toEqual([]);
+  });
+});
+
 test('a message for another replica, or one that claims to be our own, is refused before it has any effect', () => {
   const cluster = new Cluster();
   const { raft } = cluster.member('a');

@@ -96,7 +96,7 @@ describe('exactly once', () => {
   });
 
   test('survives lost, repeated and reordered messages, refusals, slow disks and leader changes', () => {
-    for (let seed = 1; seed <= 25; seed++) {
+    for (let seed = 1; seed <= 40; seed++) {
       const group = world();
       const random = seededRandom(seed);
       group.networkDelay = () => 1 + random.below(60);
@@ -205,6 +205,17 @@ describe('a group', () => {
     group.close(leader);
     group.clock.until(() => group.leader !== null, 'a new leader');
     expect(group.clock.now() - before).toBeLessThan(200);
+  });
+
+  test('whose members all come back has a leader as soon as they are linked, not after an election timeout', () => {
+    const group = world();
+    group.elect();
+    for (const name of ['a', 'b', 'c']) group.close(name);
+    group.clock.pass(5000);
+    const before = group.clock.now();
+    for (const name of ['a', 'b', 'c']) group.reopen(name);
+    group.clock.until(() => group.leader !== null, 'a leader');
+    expect(group.clock.now() - before).toBeLessThan(400);
   });
 
   test('whose leader freezes has another after an election timeout, and the old one follows when it is back', () => {
