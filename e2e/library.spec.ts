@@ -198,6 +198,13 @@ test('commands of every size go through, whole and in order', async ({ browserCo
   expect(await propose(page, 'x'.repeat(1_100_000))).toMatchObject({ result: 'TOO_LARGE not-done' });
 });
 
+test('byte arrays look alike to the machine in every tab', async ({ browserContext, harness: address, broker }) => {
+  const pages = await found(browserContext, address, broker.url);
+  const [page] = pages as [Page];
+  await page.evaluate(() => harness.group?.propose(Uint8Array.of(104, 105)));
+  for (const other of pages) await expect.poll(() => state(other)).toEqual(['Uint8Array 104,105']);
+});
+
 test('a flood of commands from every tab at once loses nothing and repeats nothing', async ({
   browserContext,
   harness: address,

@@ -24,7 +24,8 @@ export type ServerMessage =
   | { readonly type: 'peer-joined'; readonly topic: string; readonly peer: PeerName }
   | { readonly type: 'peer-left'; readonly topic: string; readonly peer: PeerName }
   | { readonly type: 'relay'; readonly topic: string; readonly from: PeerName; readonly data: string }
-  | { readonly type: 'error'; readonly code: ErrorCode; readonly message: string };
+  /** A message of ours had no effect; `topic` is set when it was a `join`, which may be tried again later. */
+  | { readonly type: 'error'; readonly code: ErrorCode; readonly message: string; readonly topic: string | null };
 
 export type ErrorCode =
   /** Not JSON, no known type, or a field that is missing or wrong. */

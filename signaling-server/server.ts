@@ -7,7 +7,13 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
-import { parseClientMessage, ProtocolError, protocolVersion, type ServerMessage } from './protocol.ts';
+import {
+  type ClientMessage,
+  parseClientMessage,
+  ProtocolError,
+  protocolVersion,
+  type ServerMessage,
+} from './protocol.ts';
 import { type Peer, Topics } from './topics.ts';
 
 export interface SignalingServerOptions {
@@ -84,8 +90,14 @@ export async function createSignalingServer(given: Partial<SignalingServerOption
 
   let whenEmpty: (() => void) | null = null;
   server.on('connection', (socket) => {
+    // A fault of the WebSocket itself: the library closes the connection, and 'close' follows.
+    socket.on('error', () => undefined);
     if (clients.size >= options.maxConnections) {
+      // Nobody that is turned away is worth waiting for.
       socket.close(closeCode.tryAgainLater, 'the broker is full');
+      setTimeout(() => {
+        socket.terminate();
+      }, closeGraceMs).unref();
       return;
     }
     const client = new Client(socket, topics, options);
@@ -144,12 +156,7 @@ class Client implements Peer {
     socket.on('message', (data, isBinary) => {
       // Nothing that was still in the receive buffer counts once the connection is being closed.
       if (socket.readyState !== WebSocket.OPEN) return;
-      try {
-        this.#receive(data as Buffer, isBinary);
-      } catch (error) {
-        if (!(error instanceof ProtocolError)) throw error;
-        this.#fault(error);
-      }
+      this.#receive(data as Buffer, isBinary);
     });
     socket.on('pong', () => {
       this.#unanswered = 0;
@@ -157,19 +164,31 @@ class Client implements Peer {
     socket.on('close', () => {
       topics.leaveAll(this);
     });
-    // A protocol error of the WebSocket itself: the library closes the connection, and 'close' follows.
-    socket.on('error', () => undefined);
     this.send({ type: 'welcome', protocol: protocolVersion, peer: this.name });
   }
 
   #receive(data: Buffer, isBinary: boolean): void {
-    this.#spendAllowance();
+    let message: ClientMessage | null = null;
+    try {
+      message = this.#read(data, isBinary);
+      this.#spendAllowance();
+      this.#obey(message);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#fault(error, message?.type === 'join' ? message.topic : null);
+    }
+  }
+
+  #read(data: Buffer, isBinary: boolean): ClientMessage {
     const { maxMessageBytes } = this.#options;
     if (data.byteLength > maxMessageBytes) {
       throw new ProtocolError('too-large', `a message may have ${maxMessageBytes} bytes, not ${data.byteLength}`);
     }
     if (isBinary) throw new ProtocolError('malformed', 'a message must be text');
-    const message = parseClientMessage(data.toString('utf8'));
+    return parseClientMessage(data.toString('utf8'));
+  }
+
+  #obey(message: ClientMessage): void {
     switch (message.type) {
       case 'join':
         this.#topics.join(this, message.topic);
@@ -195,8 +214,8 @@ class Client implements Peer {
   }
 
   /** Answers with an error; closes the connection if that happens again and again. */
-  #fault({ code, message }: ProtocolError): void {
-    this.send({ type: 'error', code, message });
+  #fault({ code, message }: ProtocolError, topic: string | null): void {
+    this.send({ type: 'error', code, message, topic });
     // Peers come and go: that one has left, or a topic is full, is nobody's fault.
     if (code === 'no-such-peer' || code === 'topic-full') return;
     const now = performance.now();

@@ -18,13 +18,14 @@ import { storageAcceptance } from '../../src/testing/storage-acceptance.ts';
 const list = defineMachine({
   name: 'e2e list',
   initial: [] as readonly string[],
-  apply(state: readonly string[], command: string) {
-    if (command === 'refuse') throw new Error('as asked');
-    return { state: [...state, command], result: state.length + 1 };
+  apply(state: readonly string[], command: string | Uint8Array) {
+    // Bytes are shown as a machine sees them: they must look alike in every tab.
+    const item = typeof command === 'string' ? command : `${command.constructor.name} ${String(command)}`;
+    return { state: [...state, item], result: state.length + 1 };
   },
 });
 
-type List = Group<readonly string[], string, number>;
+type List = Group<readonly string[], string | Uint8Array, number>;
 
 const options = { machine: list, iceServers: [] };
 

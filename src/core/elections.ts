@@ -21,23 +21,33 @@ export function campaign(replica: Replica): void {
     return;
   }
   becomePreCandidate(replica);
-  requestVotes(replica, 'RequestPreVote');
+  requestVotes(replica, 'RequestPreVote', (message) => {
+    replica.send(message);
+  });
   if (replica.role.name === 'pre-candidate') recordPreVote(replica, replica.role, replica.id, true);
 }
 
 function startElection(replica: Replica): void {
   becomeCandidate(replica);
   const { id, term } = replica;
-  requestVotes(replica, 'RequestVote');
   // D2: our own vote is a message to ourselves, and counts when the term and the vote are durable.
   replica.sendWhenDurable({ kind: 'RequestVoteResponse', from: id, to: id, term, granted: true });
+  // D2: so are the requests, which say how long our log is. If a crash took back the log and the term, we could win the
+  // same term again, with a shorter log and the votes that the longer one was given.
+  requestVotes(replica, 'RequestVote', (message) => {
+    replica.sendWhenDurable(message);
+  });
 }
 
-function requestVotes(replica: Replica, kind: 'RequestVote' | 'RequestPreVote'): void {
+function requestVotes(
+  replica: Replica,
+  kind: 'RequestVote' | 'RequestPreVote',
+  send: (message: RequestVote | RequestPreVote) => void,
+): void {
   const { lastIndex, lastTerm } = replica.log;
   const term = kind === 'RequestPreVote' ? replica.term + 1 : replica.term;
   for (const to of replica.configuration.voters) {
-    if (to !== replica.id) replica.send({ kind, from: replica.id, to, term, lastIndex, lastTerm });
+    if (to !== replica.id) send({ kind, from: replica.id, to, term, lastIndex, lastTerm });
   }
 }
 
@@ -93,12 +103,8 @@ export function refuseVote(replica: Replica, request: RequestVote | RequestPreVo
 export function handleRequestVoteResponse(replica: Replica, role: Candidate, answer: RequestVoteResponse): void {
   role.votes.set(answer.from, answer.granted);
   const result = voteResult(replica.configuration.voters, role.votes);
-  if (result === 'lost') {
-    becomeFollower(replica, replica.term, null);
-    return;
-  }
-  const ownVoteIsDurable = role.votes.get(replica.id) === true;
-  if (replica.rules.mayLead({ wonMajority: result === 'won', ownVoteIsDurable })) becomeLeader(replica);
+  if (result === 'won') becomeLeader(replica);
+  else if (result === 'lost') becomeFollower(replica, replica.term, null);
 }
 
 export function handleRequestPreVoteResponse(

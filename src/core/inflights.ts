@@ -40,6 +40,11 @@ export class Inflights {
     if (freed > 0) this.#window.splice(0, freed);
   }
 
+  /** Forgets the messages that reach beyond `index`: they were never sent. */
+  dropAfter(index: Index): void {
+    while ((this.#window.at(-1)?.lastIndex ?? 0) > index) this.#bytes -= this.#window.pop()?.bytes ?? 0;
+  }
+
   clear(): void {
     this.#window.length = 0;
     this.#bytes = 0;

@@ -38,12 +38,12 @@ export function takeReady(replica: Replica): Ready | null {
   return { write, messages, committed };
 }
 
-/** A commit index alone is no reason for a write: it is found out again after a restart. */
+/** A commit index alone is no reason for a write, unless asked for: it is found out again after a restart. */
 function hardStateToWrite(replica: Replica): HardState | null {
   const { term, vote, commit } = replica.writtenHardState;
-  const mustWrite = term !== replica.term || vote !== replica.vote;
-  const mayRideAlong = commit !== replica.log.commit && replica.log.hasUnwritten;
-  return mustWrite || mayRideAlong ? replica.hardState : null;
+  if (term !== replica.term || vote !== replica.vote) return replica.hardState;
+  const mayWriteCommit = replica.log.hasUnwritten || replica.mustSaveCommit;
+  return mayWriteCommit && commit !== replica.log.commit ? replica.hardState : null;
 }
 
 function takeWrite(replica: Replica): Write | null {
@@ -59,6 +59,7 @@ function takeWrite(replica: Replica): Write | null {
   }
   replica.outboxWhenDurable = [];
   if (hardState !== null) replica.writtenHardState = hardState;
+  replica.mustSaveCommit = false;
   replica.writes++;
   const write: Write = { id: replica.writes, hardState, truncateFrom, entries };
   replica.pendingWrites.push({ write, durableTo: entries.at(-1)?.index ?? 0, messages });

@@ -18,6 +18,8 @@ export class Progress {
   #next: Index;
   #sentCommit: Index = 0;
   #probeSent = false;
+  /** The transport takes nothing more at present. */
+  #isHeld = false;
   /** Heard from since the last round of CheckQuorum. */
   recentlyActive: boolean;
   /** There may be something to send; looked at when messages are built. */
@@ -46,9 +48,9 @@ export class Progress {
     return this.#next;
   }
 
-  /** Waiting for an answer: a probe is out, or the window is full. */
+  /** Waiting for an answer: a probe is out, the window is full, or the transport is. */
   get paused(): boolean {
-    return this.#state === 'probe' ? this.#probeSent : this.inflights.full;
+    return this.#state === 'probe' ? this.#probeSent : this.#isHeld || this.inflights.full;
   }
 
   becomeProbe(): void {
@@ -61,7 +63,7 @@ export class Progress {
 
   #reset(state: ProgressState): void {
     this.#state = state;
-    this.#probeSent = false;
+    this.#resume();
     this.inflights.clear();
     this.#moveNext(this.#match + 1);
   }
@@ -82,9 +84,23 @@ export class Progress {
     }
   }
 
-  /** Lets the next probe go: the answer to the last one came, or a heartbeat round has passed since (R13). */
-  allowProbe(): void {
+  #resume(): void {
     this.#probeSent = false;
+    this.#isHeld = false;
+  }
+
+  /** Lets the next message go, after an answered heartbeat (R13). */
+  allowNext(): void {
+    this.#resume();
+  }
+
+  /** The transport did not take the append after `prevIndex`, nor any later one: what is on its way before stays so. */
+  unsent(prevIndex: Index): void {
+    if (this.#state === 'probe' || prevIndex >= this.#next) return;
+    this.#isHeld = true;
+    this.inflights.dropAfter(prevIndex);
+    this.#moveNext(Math.max(prevIndex, this.#match) + 1);
+    this.#sentCommit = 0;
   }
 
   /** Whether a message with this commit index would tell the follower something that it can act on (R19). */
@@ -102,7 +118,7 @@ export class Progress {
     if (index <= this.#match) return false;
     this.#match = index;
     if (this.#next <= index) this.#next = index + 1;
-    this.#probeSent = false;
+    this.#resume();
     return true;
   }
 
@@ -118,7 +134,7 @@ export class Progress {
     }
     if (rejected !== this.#next - 1) return false;
     this.#moveNext(Math.max(Math.min(rejected, mayAgree + 1), this.#match + 1));
-    this.#probeSent = false;
+    this.#resume();
     return true;
   }
 }

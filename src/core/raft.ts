@@ -9,12 +9,13 @@ import { hasReady, persisted, type Ready, takeReady } from './output.ts';
 import type { ProgressState } from './progress.ts';
 import type { Random } from './random.ts';
 import { Replica, type Write } from './replica.ts';
-import { reportUnreachable, tickLeader } from './replication.ts';
+import { reportUnreachable, reportUnsent, tickLeader } from './replication.ts';
 import { appendAsLeader, drawElectionTimeout } from './roles.ts';
 import { type Rules, standardRules } from './rules.ts';
 import { step } from './step.ts';
 import type { RoleName, TraceListener } from './trace.ts';
 import {
+  type AppendEntries,
   type Configuration,
   type Entry,
   entryBytes,
@@ -185,7 +186,30 @@ export class Raft {
     this.#run(campaignSoon);
   }
 
-  /** What was sent to this member was lost, or was never sent: a leader probes it before it streams again (R13, N4). */
+  /**
+   * The transport did not take this append. Whatever was handed out after it for the same member must not be sent either;
+   * all of it comes again once the member answers.
+   */
+  reportUnsent(message: AppendEntries): void {
+    this.#run((replica) => {
+      if (replica.role.name === 'leader' && message.term === replica.term) reportUnsent(replica.role, message);
+    });
+  }
+
+  /**
+   * Stores the commit index, which otherwise waits for company: after a restart it is then known how far the state goes
+   * without asking anybody.
+   */
+  saveCommit(): void {
+    this.#replica.mustSaveCommit = true;
+  }
+
+  /** The commit index as it was last handed to storage. */
+  get savedCommit(): Index {
+    return this.#replica.writtenHardState.commit;
+  }
+
+  /** What was on its way to this member is lost: a leader probes it before it streams again (R13, N4). */
   reportUnreachable(id: NodeId): void {
     this.#run((replica) => {
       if (replica.role.name === 'leader') reportUnreachable(replica.role, id);

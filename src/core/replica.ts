@@ -80,6 +80,8 @@ export class Replica {
   writes = 0;
   /** The hard state last handed to storage. */
   writtenHardState: HardState;
+  /** The commit index is to be written, with or without company. */
+  mustSaveCommit = false;
   /** The hard state known to be on disk. */
   durableHardState: HardState;
   readonly #listener: TraceListener | undefined;
@@ -139,13 +141,13 @@ export class Replica {
     return this.configuration.voters.includes(this.id);
   }
 
-  /** For requests: they promise nothing that a crash could take back. */
+  /** For appends, heartbeats and pre-votes: they promise nothing that a crash could take back. */
   send(message: Message): void {
     this.outbox.push(message);
     if (this.tracing) this.emit({ name: `Send${message.kind}`, message });
   }
 
-  /** For votes and acknowledgements: what they promise must be durable first (D1, D2, D4). */
+  /** For votes, requests for them, and acknowledgements: what they promise must be durable first (D1, D2, D4). */
   sendWhenDurable(message: Message): void {
     this.outboxWhenDurable.push(message);
     if (this.tracing && message.to === this.id) this.emit({ name: `Send${message.kind}`, message });

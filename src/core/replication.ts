@@ -7,7 +7,7 @@ import type { Progress } from './progress.ts';
 import { isMajority, majorityIndex } from './quorum.ts';
 import type { Leader, Replica } from './replica.ts';
 import { becomeFollower } from './roles.ts';
-import type { AppendEntriesResponse, HeartbeatResponse, NodeId } from './types.ts';
+import type { AppendEntries, AppendEntriesResponse, HeartbeatResponse, NodeId } from './types.ts';
 import { entryBytes } from './types.ts';
 
 export function tickLeader(replica: Replica, leader: Leader): void {
@@ -112,7 +112,7 @@ export function handleHeartbeatResponse(replica: Replica, leader: Leader, messag
   const progress = leader.progress.get(message.from);
   if (progress === undefined) return;
   progress.recentlyActive = true;
-  progress.allowProbe();
+  progress.allowNext();
   if (progress.match < replica.log.lastIndex || progress.state === 'probe') {
     progress.dirty = true;
     progress.nudge = true;
@@ -123,6 +123,11 @@ export function handleHeartbeatResponse(replica: Replica, leader: Leader, messag
 export function reportUnreachable(leader: Leader, id: NodeId): void {
   const progress = leader.progress.get(id);
   if (progress?.state === 'replicate') progress.becomeProbe();
+}
+
+/** The transport refused an append: it, and what was built after it, waits for the next answer of the follower (R13). */
+export function reportUnsent(leader: Leader, { to, prevIndex }: AppendEntries): void {
+  leader.progress.get(to)?.unsent(prevIndex);
 }
 
 /** Commits what a majority holds, if that is of our own term (R6, R22). */

@@ -45,15 +45,6 @@ export const standardRules = {
     return of.isVoter;
   },
 
-  /**
-   * D2. A majority makes a leader only when its own vote is among it, which counts when durable. A candidate that led on
-   * the votes of others alone could crash, forget its term, win that term again with the same votes, and write a second
-   * entry under an index and term that it has used before.
-   */
-  mayLead(of: { readonly wonMajority: boolean; readonly ownVoteIsDurable: boolean }): boolean {
-    return of.wonMajority && of.ownVoteIsDurable;
-  },
-
   /** E13. A term has one leader. [paper, Election Safety] */
   isLeaderOfTerm(of: { readonly known: NodeId | null; readonly sender: NodeId }): boolean {
     return of.known === null || of.known === of.sender;

@@ -4,7 +4,7 @@
  */
 import type { Raft } from '../core/raft.ts';
 import type { NodeId } from '../core/types.ts';
-import { encodeEnvelope } from '../machine/envelope.ts';
+import { encodeEnvelope, type SessionId } from '../machine/envelope.ts';
 import type { Propose, ProposeRefused, RefusalReason } from '../transport/messages.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Clock } from './clock.ts';
@@ -17,34 +17,47 @@ const maxShipmentBytes = 64 * 1024;
 /** After a refusal, for a leader that is busy or none any more. */
 const ticksAfterRefusal = 2;
 
+/** What the replicated state knows of sessions. */
+interface SessionState {
+  lastOf(session: SessionId): number;
+}
+
+export interface CourierInit<Result> {
+  readonly id: NodeId;
+  readonly raft: Raft;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly machine: SessionState;
+  readonly proposals: Proposals<Result>;
+  /** Ticks after which what has no outcome is sent again. */
+  readonly retryTicks: number;
+  readonly maxCommandBytes: number;
+}
+
 export class Courier<Result> {
   readonly #id: NodeId;
   readonly #raft: Raft;
   readonly #transport: Transport;
   readonly #clock: Clock;
+  readonly #machine: SessionState;
   readonly #proposals: Proposals<Result>;
-  /** Ticks after which what has no outcome is sent again. */
   readonly #retryTicks: number;
+  readonly #maxCommandBytes: number;
   #ticksSinceShipment = 0;
   #ticksToWait = 0;
   #intake = new Intake(0);
   /** The leadership that our commands went to, to send them again to the next. */
   #shippedTo = '';
 
-  constructor(
-    id: NodeId,
-    raft: Raft,
-    transport: Transport,
-    clock: Clock,
-    proposals: Proposals<Result>,
-    retryTicks: number,
-  ) {
+  constructor({ id, raft, transport, clock, machine, proposals, retryTicks, maxCommandBytes }: CourierInit<Result>) {
     this.#id = id;
     this.#raft = raft;
     this.#transport = transport;
     this.#clock = clock;
+    this.#machine = machine;
     this.#proposals = proposals;
     this.#retryTicks = retryTicks;
+    this.#maxCommandBytes = maxCommandBytes;
   }
 
   tick(ticks: number): void {
@@ -64,17 +77,18 @@ export class Courier<Result> {
       this.#proposals.rewind();
     }
     while (this.#ticksToWait === 0) {
-      const shipment = this.#proposals.ship(maxShipmentBytes);
+      const shipment = this.#proposals.next(maxShipmentBytes);
       if (shipment === null) return;
       if (this.#shipTo(leader, shipment)) {
+        this.#proposals.shipped(shipment);
         this.#ticksSinceShipment = 0;
       } else {
-        this.#proposals.rewindTo(shipment.session, shipment.sequence);
         this.#ticksToWait = 1;
       }
     }
   }
 
+  /** False when the commands are certainly still here. */
   #shipTo(leader: NodeId, shipment: Shipment): boolean {
     if (leader === this.#id) return this.#take(shipment) === null;
     return this.#transport.send(leader, { kind: 'Propose', from: this.#id, to: leader, ...shipment }, 'bulk');
@@ -84,7 +98,7 @@ export class Courier<Result> {
   #take({ session, sequence, commands }: Shipment): RefusalReason | null {
     if (this.#raft.role !== 'leader') return 'not-leader';
     if (this.#intake.term !== this.#raft.term) this.#intake = new Intake(this.#raft.term);
-    const known = this.#intake.known(session, sequence);
+    const known = this.#intake.known(session, sequence, this.#machine.lastOf(session));
     if (known === null) return 'early';
     const time = Math.max(0, Math.floor(this.#clock.wallTime()));
     const envelopes = commands
@@ -96,8 +110,9 @@ export class Courier<Result> {
     return null;
   }
 
-  /** Another member has commands for the leader. */
+  /** Another member has commands for the leader. One that is larger than it could have proposed is a fault of its own. */
   receive(message: Propose): void {
+    if (message.commands.some(({ byteLength }) => byteLength > this.#maxCommandBytes)) return;
     const reason = this.#take(message);
     if (reason === null) return;
     const { from: to, session, sequence } = message;

@@ -23,13 +23,16 @@ export class Intake {
   }
 
   /**
-   * How many of the commands from `sequence` on are in the log already; null when one before them is missing. What came
-   * before the first that we took may be missing from the log: it is taken, with all that follows it, whenever it comes.
+   * How many of the commands from `sequence` on need not be taken; null when one before them is missing. What came before
+   * the first that we took may be missing from the log: it is taken, with all that follows it, whenever it comes.
+   * @param applied the last command of the session that took effect
    */
-  known(session: SessionId, sequence: number): number | null {
+  known(session: SessionId, sequence: number, applied: number): number | null {
     const taken = this.#taken.get(session);
-    if (taken === undefined || sequence < taken.first) return 0;
-    return sequence > taken.next ? null : taken.next - sequence;
+    const isBeforeTaken = taken === undefined || sequence < taken.first;
+    const next = isBeforeTaken ? applied + 1 : Math.max(taken.next, applied + 1);
+    if (sequence > next) return isBeforeTaken ? 0 : null;
+    return next - sequence;
   }
 
   /** The commands from `sequence` up to, and not including, `next` are in the log now. */

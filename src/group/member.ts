@@ -16,7 +16,7 @@ import type { TraceListener } from '../core/trace.ts';
 import type { Entry, Index, Message, NodeId, PersistentState, Term } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import { decodeEnvelope, type SessionId } from '../machine/envelope.ts';
-import { decodeCommand, encodeCommand, type MachineDefinition } from '../machine/machine.ts';
+import { decodeCommand, type MachineDefinition } from '../machine/machine.ts';
 import { ReplicatedMachine } from '../machine/replicated.ts';
 import type { Durability, Storage } from '../storage/storage.ts';
 import type { MemberMessage, MemberReport } from '../transport/messages.ts';
@@ -47,8 +47,8 @@ export const defaultMemberOptions: MemberOptions = {
   proposals: defaultProposalLimits,
 };
 
-/** Messages with more bytes of entries than this go on the bulk lane. */
-const maxControlBytes = 16 * 1024;
+/** Ticks without a write after which the commit index is worth one of its own. */
+const restTicks = 4;
 
 /** What a member tells its host, at the end of the event that caused it. */
 export interface MemberListener {
@@ -67,6 +67,8 @@ export interface MemberInit<State, Command, Result> {
   readonly clock: Clock;
   readonly random: Random;
   readonly machine: MachineDefinition<State, Command, Result>;
+  /** May hold commands already, from before this member was at work. */
+  readonly proposals?: Proposals<Result>;
   readonly listener: MemberListener;
   readonly options?: Partial<MemberOptions>;
   readonly trace?: TraceListener;
@@ -106,6 +108,7 @@ export class Member<State, Command, Result> {
   readonly #stopTicking: () => void;
   #applied: Index;
   #isScheduled = false;
+  #ticksSinceWrite = 0;
   /** What of our status the listener knows. */
   #told: readonly unknown[] = [];
   #stopped: RaftError | null = null;
@@ -116,7 +119,7 @@ export class Member<State, Command, Result> {
    */
   constructor(init: MemberInit<State, Command, Result>) {
     const { id, persistent, storage, transport, clock, random, machine, listener, trace } = init;
-    const { tickMs, raft, proposals } = { ...defaultMemberOptions, ...init.options };
+    const { tickMs, raft, proposals: limits } = { ...defaultMemberOptions, ...init.options };
     const { electionTicks } = raftOptions(raft);
     this.id = id;
     this.#storage = storage;
@@ -132,8 +135,17 @@ export class Member<State, Command, Result> {
       if (!(cause instanceof InvariantViolation)) throw cause;
       throw new RaftError('STORAGE_CORRUPT', `the stored state cannot be right (${cause.message})`, { cause });
     }
-    this.#proposals = new Proposals(() => drawSession(random), proposals);
-    this.#courier = new Courier(id, this.#raft, transport, clock, this.#proposals, electionTicks);
+    this.#proposals = init.proposals ?? newProposals(random, limits);
+    this.#courier = new Courier({
+      id,
+      raft: this.#raft,
+      transport,
+      clock,
+      machine: this.#machine,
+      proposals: this.#proposals,
+      retryTicks: electionTicks,
+      maxCommandBytes: limits.maxCommandBytes,
+    });
     const pacer = new Pacer(tickMs, Math.max(1, Math.floor(electionTicks / 2)), clock.now());
     this.#stopTicking = clock.every(tickMs, () => {
       this.#tick(pacer.advance(clock.now()));
@@ -152,13 +164,7 @@ export class Member<State, Command, Result> {
    */
   propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void): Cancel {
     if (this.#stopped !== null) throw this.#stopped;
-    let bytes: Uint8Array;
-    try {
-      bytes = encodeCommand(command);
-    } catch (cause) {
-      throw new RaftError('INVALID_ARGUMENT', `a command must be plain data: ${String(cause)}`, { cause });
-    }
-    const cancel = this.#proposals.add(bytes, settle);
+    const cancel = this.#proposals.add(command, settle);
     this.#schedule();
     return cancel;
   }
@@ -281,6 +287,8 @@ export class Member<State, Command, Result> {
     if (ticks === 0) return;
     this.#react(() => {
       for (let i = 0; i < ticks; i++) this.#raft.tick();
+      this.#ticksSinceWrite += ticks;
+      if (this.#ticksSinceWrite >= restTicks && this.#raft.savedCommit < this.#raft.commit) this.#raft.saveCommit();
       this.#courier.tick(ticks);
       this.#peers.tell(this.#report(), this.#transport);
     });
@@ -312,7 +320,7 @@ export class Member<State, Command, Result> {
 
   #carryOut({ write, messages, committed }: Ready): void {
     if (write !== null) this.#write(write);
-    for (const message of messages) this.#send(message);
+    this.#send(messages);
     const last = committed.at(-1);
     if (last === undefined) return;
     for (const entry of committed) {
@@ -324,6 +332,7 @@ export class Member<State, Command, Result> {
   }
 
   #write(write: Write): void {
+    this.#ticksSinceWrite = 0;
     this.#storage.write(write, (error) => {
       // D8: a member whose storage failed stops; it never goes on from a guess.
       if (error !== null) this.#stop(error);
@@ -333,9 +342,16 @@ export class Member<State, Command, Result> {
     });
   }
 
-  #send(message: Message): void {
-    const isSent = this.#transport.send(message.to, message, laneOf(message));
-    if (!isSent && message.kind === 'AppendEntries') this.#raft.reportUnreachable(message.to);
+  #send(messages: readonly Message[]): void {
+    const full = new Set<NodeId>();
+    for (const message of messages) {
+      const isAppend = message.kind === 'AppendEntries';
+      if (isAppend && full.has(message.to)) continue;
+      const isSent = this.#transport.send(message.to, message, laneOf(message));
+      if (isSent || !isAppend) continue;
+      full.add(message.to);
+      this.#raft.reportUnsent(message);
+    }
   }
 
   #report(): MemberReport {
@@ -344,17 +360,15 @@ export class Member<State, Command, Result> {
   }
 }
 
-/** 64 random bits: no two runs of any member share a session. */
-function drawSession(random: Random): SessionId {
+/** The commands of one run of a member. Its session is 64 random bits, so that no two runs of any member share one. */
+export function newProposals<Result>(random: Random, limits: ProposalLimits): Proposals<Result> {
   const part = (): string => random.below(0x1_0000_0000).toString(16).padStart(8, '0');
-  return `${part()}${part()}` as SessionId;
+  return new Proposals(() => `${part()}${part()}` as SessionId, limits);
 }
 
+/** All appends go on one lane: one that overtakes another is refused by the follower, and all is sent again. */
 function laneOf(message: Message): Lane {
-  if (message.kind !== 'AppendEntries') return 'control';
-  let bytes = 0;
-  for (const entry of message.entries) bytes += entry.data.byteLength;
-  return bytes > maxControlBytes ? 'bulk' : 'control';
+  return message.kind === 'AppendEntries' ? 'bulk' : 'control';
 }
 
 function readCommand(entry: Entry): unknown {

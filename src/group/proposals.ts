@@ -6,6 +6,7 @@
 import { RaftError } from '../errors.ts';
 import type { SessionId } from '../machine/envelope.ts';
 import type { Index } from '../core/types.ts';
+import { encodeCommand } from '../machine/machine.ts';
 import type { Effect } from '../machine/replicated.ts';
 
 export type ProposalOutcome<Result> =
@@ -31,6 +32,14 @@ interface Pending<Result> {
   readonly command: Uint8Array;
   /** Null when nobody waits any more. */
   settle: ((outcome: ProposalOutcome<Result>) => void) | null;
+}
+
+function encodePlain(command: unknown): Uint8Array {
+  try {
+    return encodeCommand(command);
+  } catch (cause) {
+    throw new RaftError('INVALID_ARGUMENT', `a command must be plain data: ${String(cause)}`, { cause });
+  }
 }
 
 /** Consecutive commands of one session, ready for the leader. */
@@ -66,9 +75,13 @@ export class Proposals<Result> {
     return this.#shipped > 0;
   }
 
-  /** @throws RaftError TOO_LARGE, BUSY */
-  add(command: Uint8Array, settle: (outcome: ProposalOutcome<Result>) => void): Cancel {
+  /**
+   * Takes a command as it is now; `settle` is called once, later, with its outcome.
+   * @throws RaftError INVALID_ARGUMENT, TOO_LARGE, BUSY
+   */
+  add(given: unknown, settle: (outcome: ProposalOutcome<Result>) => void): Cancel {
     const { maxPending, maxPendingBytes, maxCommandBytes } = this.#limits;
+    const command = encodePlain(given);
     const size = command.byteLength;
     if (size > maxCommandBytes) {
       throw new RaftError(
@@ -106,20 +119,25 @@ export class Proposals<Result> {
   }
 
   /** The next commands to send, up to a number of bytes but at least one; null when all are on their way. */
-  ship(maxBytes: number): Shipment | null {
-    const sequence = this.#settledTo + this.#shipped + 1;
+  next(maxBytes: number): Shipment | null {
     const commands: Uint8Array[] = [];
     let bytes = 0;
-    for (;;) {
-      const next = this.#sent[this.#shipped] ?? this.#unsent[0];
-      if (next === undefined) break;
-      bytes += next.command.byteLength;
+    for (let i = this.#shipped; ; i++) {
+      const pending = this.#sent[i] ?? this.#unsent[i - this.#sent.length];
+      if (pending === undefined) break;
+      bytes += pending.command.byteLength;
       if (bytes > maxBytes && commands.length > 0) break;
-      if (this.#shipped === this.#sent.length) this.#sent.push(...this.#unsent.splice(0, 1));
-      commands.push(next.command);
-      this.#shipped++;
+      commands.push(pending.command);
     }
-    return commands.length === 0 ? null : { session: this.#session, sequence, commands };
+    if (commands.length === 0) return null;
+    return { session: this.#session, sequence: this.#settledTo + this.#shipped + 1, commands };
+  }
+
+  /** The shipment that `next` gave is on its way: from now on its commands may take effect. */
+  shipped({ commands }: Shipment): void {
+    this.#shipped += commands.length;
+    const moved = this.#shipped - this.#sent.length;
+    if (moved > 0) this.#sent.push(...this.#unsent.splice(0, moved));
   }
 
   /** Everything without an outcome is to be sent again. */

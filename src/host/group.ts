@@ -2,11 +2,11 @@
 import type { NodeId } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import type { Clock } from '../group/clock.ts';
-import type { LogEntry, MemberListener } from '../group/member.ts';
+import type { LogEntry } from '../group/member.ts';
 import type { Cancel } from '../group/proposals.ts';
 import type { GroupId } from '../ids.ts';
 import type { GroupRecord } from '../storage/database.ts';
-import type { HostedGroup, HostedGroupStatus } from './hosted-group.ts';
+import type { HostedGroup, HostedGroupListener, HostedGroupStatus } from './hosted-group.ts';
 import { encodeInvite } from './invite.ts';
 
 export type GroupStatus = HostedGroupStatus;
@@ -21,7 +21,10 @@ export interface GroupEvents<State> {
 }
 
 export interface ProposeOptions {
-  /** Milliseconds to wait for the outcome, 10,000 by default; Infinity to wait for ever. */
+  /**
+   * Milliseconds to wait for the outcome, counted from the call; Infinity to wait for ever. Left out, it is 10,000, counted
+   * from the founding of the group if that comes later.
+   */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -34,8 +37,10 @@ type Listeners<State> = {
 };
 
 interface Waiting {
-  readonly deadline: number;
-  readonly expire: () => void;
+  readonly timeoutMs: number | undefined;
+  /** When the time began to run; null while it has not. */
+  since: number | null;
+  readonly expire: (waitedMs: number) => void;
 }
 
 export class Group<State, Command, Result> {
@@ -46,25 +51,36 @@ export class Group<State, Command, Result> {
   readonly invite: string;
   readonly #clock: Clock;
   readonly #leave: () => void;
+  readonly #forget: () => void;
   readonly #listeners: Listeners<State> = { state: new Set(), status: new Set(), stopped: new Set() };
-  /** Proposals made before there is a member. */
-  readonly #early = new Set<() => void>();
+  /** Calls that end when their time is over. */
   readonly #waiting = new Set<Waiting>();
   #stopChecking: (() => void) | null = null;
   #hosted: HostedGroup<State, Command, Result> | null = null;
   #hasStopped = false;
   readonly #untold = new Set<keyof GroupEvents<State>>();
 
-  constructor(record: GroupRecord, clock: Clock, leave: () => void) {
+  /**
+   * @param leave the group is not open in this tab any more
+   * @param forget nor is it to be remembered
+   */
+  constructor(record: GroupRecord, clock: Clock, leave: () => void, forget: () => void) {
     this.id = record.group;
     this.memberId = record.member;
     this.invite = encodeInvite(record);
     this.#clock = clock;
     this.#leave = leave;
+    this.#forget = forget;
   }
 
   /** For the host: what it tells this group. */
-  readonly listener: MemberListener = {
+  readonly listener: HostedGroupListener = {
+    excluded: () => {
+      this.#forget();
+    },
+    stopped: () => {
+      this.#leave();
+    },
     stateChanged: () => {
       this.#tell('state', () => this.state);
     },
@@ -117,6 +133,12 @@ export class Group<State, Command, Result> {
       listener(value);
     };
     this.#listeners[event].add(own);
+    // Whoever comes late to the last event hears of it all the same.
+    if (event === 'stopped' && this.#hasStopped) {
+      this.#clock.defer(() => {
+        own(this.#here.stopped as GroupEvents<State>[Event]);
+      });
+    }
     return () => this.#listeners[event].delete(own);
   }
 
@@ -126,26 +148,30 @@ export class Group<State, Command, Result> {
    * whose `outcome` is `not-done` or `unknown`:
    *
    * - REJECTED (not-done): the machine threw
-   * - TIMEOUT, ABORTED, CLOSED, STORAGE_FAILED: `not-done` if the command was never sent; `unknown` if it was, and may
-   *   still take effect
-   * - BUSY, TOO_LARGE, INVALID_ARGUMENT (not-done): refused at once
+   * - TIMEOUT, ABORTED, CLOSED, STORAGE_FAILED, INVARIANT_VIOLATED: `not-done` if the command was never sent; `unknown` if
+   *   it was, and may still take effect
+   * - BUSY, TOO_LARGE, INVALID_ARGUMENT, GROUP_FULL (not-done): refused
    */
-  async propose(command: Command, { timeoutMs = defaultTimeoutMs, signal }: ProposeOptions = {}): Promise<Result> {
-    if (Number.isNaN(timeoutMs) || timeoutMs < 0) {
+  async propose(command: Command, { timeoutMs, signal }: ProposeOptions = {}): Promise<Result> {
+    if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
       throw new RaftError('INVALID_ARGUMENT', `timeoutMs must be a number of milliseconds, not ${timeoutMs}`);
     }
     if (signal?.aborted === true) throw abortError(signal);
     let cancel: Cancel = () => undefined;
     const outcome = new Promise<Result>((resolve, reject) => {
-      cancel = this.#submit(command, resolve, reject);
+      cancel = this.#here.propose(command, (settled) => {
+        if (settled.kind === 'applied') resolve(settled.result);
+        else reject(settled.error);
+      });
     });
     const onAbort = (): void => {
       cancel('ABORTED', 'the call was given up');
     };
     const waiting: Waiting = {
-      deadline: this.#clock.now() + timeoutMs,
-      expire: () => {
-        cancel('TIMEOUT', `there was no outcome within ${timeoutMs} ms`);
+      timeoutMs,
+      since: timeoutMs === undefined && !this.#here.isFounded ? null : this.#clock.now(),
+      expire: (waited) => {
+        cancel('TIMEOUT', `there was no outcome within ${waited} ms`);
       },
     };
     signal?.addEventListener('abort', onAbort);
@@ -158,39 +184,15 @@ export class Group<State, Command, Result> {
     }
   }
 
-  /** Hands the command to the member, or keeps it until there is one. */
-  #submit(command: Command, resolve: (result: Result) => void, reject: (error: RaftError) => void): Cancel {
-    const { member, stopped } = this.#here;
-    if (stopped !== null) throw stopped;
-    if (member !== null) {
-      return member.propose(command, (outcome) => {
-        if (outcome.kind === 'applied') resolve(outcome.result);
-        else reject(outcome.error);
-      });
-    }
-    let cancel: Cancel = (code, reason) => {
-      this.#early.delete(submit);
-      reject(new RaftError(code, `${reason}; the group is not founded yet, and the command was not sent`));
-    };
-    const submit = (): void => {
-      try {
-        cancel = this.#submit(command, resolve, reject);
-      } catch (error) {
-        reject(error as RaftError);
-      }
-    };
-    this.#early.add(submit);
-    return (code, reason) => {
-      cancel(code, reason);
-    };
-  }
-
   #wait(waiting: Waiting): void {
-    if (waiting.deadline === Infinity) return;
     this.#waiting.add(waiting);
     this.#stopChecking ??= this.#clock.every(checkTimeoutsMs, () => {
       const now = this.#clock.now();
-      for (const { deadline, expire } of this.#waiting) if (deadline <= now) expire();
+      for (const one of [...this.#waiting]) {
+        if (one.since === null && this.#here.isFounded) one.since = now;
+        const limit = one.timeoutMs ?? defaultTimeoutMs;
+        if (one.since !== null && now - one.since >= limit) one.expire(limit);
+      }
     });
   }
 
@@ -203,17 +205,12 @@ export class Group<State, Command, Result> {
 
   /** Leaves the group's work to the others. This member keeps what it has, and can be opened again. */
   close(): void {
-    this.#leave();
+    this.#here.stop(new RaftError('CLOSED', 'the group was closed in this tab'));
   }
 
   #statusChanged(): void {
     if (this.#hosted === null || this.#hasStopped) return;
-    const { member, stopped } = this.#hosted;
-    if (member !== null || stopped !== null) {
-      const early = [...this.#early];
-      this.#early.clear();
-      for (const submit of early) submit();
-    }
+    const { stopped } = this.#hosted;
     this.#tell('status', () => this.status());
     if (stopped === null) return;
     this.#hasStopped = true;

@@ -92,7 +92,10 @@ export class Host {
   ): Promise<Group<State, Command, Result>> {
     const records = await this.groups();
     const record = records.find((known) => known.group === group);
-    if (record !== undefined) return this.open(machine, record, raft);
+    if (record !== undefined) {
+      if (record.signaling !== signaling) await this.#parts.database.moveGroup(group, signaling);
+      return this.open(machine, { ...record, signaling }, raft);
+    }
     return this.#add(group, signaling, null, machine, raft);
   }
 
@@ -130,9 +133,14 @@ export class Host {
     }
     const words = new Uint32Array(this.#random(12).buffer);
     const [first = 0, second = 0, third = 0] = words;
-    const group = new Group<State, Command, Result>(record, this.#parts.clock, () => {
-      this.#leave(record.group);
-    });
+    const group = new Group<State, Command, Result>(
+      record,
+      this.#parts.clock,
+      () => {
+        this.#leave(record.group);
+      },
+      () => void this.#parts.database.removeGroup(record.group),
+    );
     const hosted = new HostedGroup<State, Command, Result>(
       {
         record,
@@ -141,12 +149,12 @@ export class Host {
         clock: this.#parts.clock,
         seed: [first, second, third],
         listener: group.listener,
-        excluded: () => void this.#parts.database.removeGroup(record.group),
         ...(raft && { raft }),
       },
       persistent,
     );
     group.attach(hosted);
+    if (hosted.stopped !== null) throw hosted.stopped;
     const leave = this.#connector.join(record.signaling, record.group, {
       met: (link) => {
         hosted.met(link);
@@ -159,12 +167,12 @@ export class Host {
     return group;
   }
 
+  /** A group has stopped: others may have its place in the topic. */
   #leave(group: GroupId): void {
     const open = this.#groups.get(group);
     if (open === undefined) return;
     this.#groups.delete(group);
     open.leave();
-    open.hosted.stop(new RaftError('CLOSED', 'the group was closed in this tab'));
     if (this.#groups.size === 0) this.#parts.idle();
   }
 

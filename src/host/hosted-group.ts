@@ -6,11 +6,12 @@
  */
 import type { RaftOptions } from '../core/options.ts';
 import { emptyState } from '../core/raft.ts';
-import { seededRandom } from '../core/random.ts';
+import { type Random, seededRandom } from '../core/random.ts';
 import type { NodeId, PersistentState } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import type { Clock } from '../group/clock.ts';
-import { type LogEntry, Member, type MemberListener, type MemberStatus } from '../group/member.ts';
+import { type LogEntry, Member, type MemberListener, type MemberStatus, newProposals } from '../group/member.ts';
+import { type Cancel, defaultProposalLimits, type ProposalOutcome, type Proposals } from '../group/proposals.ts';
 import { type HostId, hostOf } from '../ids.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import type { GroupRecord } from '../storage/database.ts';
@@ -27,9 +28,14 @@ export interface HostedGroupInit<State, Command, Result> {
   /** Three words of 32 random bits. */
   readonly seed: readonly [number, number, number];
   readonly raft?: Partial<RaftOptions>;
-  readonly listener: MemberListener;
+  readonly listener: HostedGroupListener;
+}
+
+export interface HostedGroupListener extends MemberListener {
   /** The group was founded without this host, which is to forget it. */
-  readonly excluded: () => void;
+  excluded(): void;
+  /** There is no member at work here any more. */
+  stopped(): void;
 }
 
 /** How a group is doing, as its member here sees it. */
@@ -58,6 +64,9 @@ export class HostedGroup<State, Command, Result> {
   readonly #links = new Map<HostId, Link>();
   /** Who asked to be a founding member, by host. */
   readonly #candidates = new Map<HostId, NodeId>();
+  readonly #random: Random;
+  /** Commands that are proposed here, from before the founding on. */
+  readonly #proposals: Proposals<Result>;
   #voters: readonly NodeId[] | null = null;
   #isFounding = false;
   /** What came while the founding was on its way to the disk: others may be faster, and ask for our vote already. */
@@ -70,13 +79,25 @@ export class HostedGroup<State, Command, Result> {
   constructor(init: HostedGroupInit<State, Command, Result>, persistent: PersistentState | null) {
     this.record = init.record;
     this.#init = init;
+    this.#random = seededRandom(...init.seed);
+    this.#proposals = newProposals(this.#random, defaultProposalLimits);
     if (persistent === null) this.#foundIfComplete();
     else this.#start(persistent);
   }
 
-  /** Null before the group is founded. */
-  get member(): Member<State, Command, Result> | null {
-    return this.#member;
+  /** Whether the members are known. */
+  get isFounded(): boolean {
+    return this.#member !== null;
+  }
+
+  /**
+   * Proposes a command; `settle` is called once, later, with its outcome. Before the founding it waits.
+   * @throws RaftError INVALID_ARGUMENT, TOO_LARGE, BUSY, or why there is no member at work: the command is not done then
+   */
+  propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void): Cancel {
+    if (this.#stopped !== null) throw this.#stopped;
+    if (this.#member !== null) return this.#member.propose(command, settle);
+    return this.#proposals.add(command, settle);
   }
 
   /** Why there is no member at work any more; null while there is, or will be. */
@@ -184,14 +205,14 @@ export class HostedGroup<State, Command, Result> {
         return;
       }
       const member = this.#start(state);
-      if (this.record.founders === null) return;
+      // Everybody tells, not the founder alone: it may be gone, or out of reach, before all have heard it.
       for (const link of this.#links.values()) this.#sendFrame(link, this.#foundedMessage(voters), 'control');
-      member?.campaign();
+      if (this.record.founders !== null) member?.campaign();
     });
   }
 
   #start(persistent: PersistentState): Member<State, Command, Result> | null {
-    const { storage, clock, machine, listener, raft, seed } = this.#init;
+    const { storage, clock, machine, listener, raft } = this.#init;
     const id = this.record.member;
     this.#voters = persistent.start.configuration.voters;
     this.#candidates.clear();
@@ -201,8 +222,9 @@ export class HostedGroup<State, Command, Result> {
         persistent,
         storage,
         clock,
-        random: seededRandom(...seed),
+        random: this.#random,
         machine,
+        proposals: this.#proposals,
         listener,
         transport: { send: (to, message, lane) => this.#send(to, message, lane) },
         ...(raft && { options: { raft } }),
@@ -229,8 +251,8 @@ export class HostedGroup<State, Command, Result> {
 
   #exclude(reason: RaftError): void {
     if (this.#stopped !== null) return;
+    this.#init.listener.excluded();
     this.stop(reason);
-    this.#init.excluded();
   }
 
   /** Ends the member's work here; the group goes on without it. */
@@ -238,7 +260,9 @@ export class HostedGroup<State, Command, Result> {
     if (this.#stopped !== null) return;
     this.#stopped = reason;
     this.#member?.close(reason);
+    this.#proposals.failAll((outcome) => new RaftError(reason.code, reason.message, { outcome, cause: reason.cause }));
     this.#init.storage.close();
     this.#init.listener.statusChanged();
+    this.#init.listener.stopped();
   }
 }

@@ -80,7 +80,10 @@ export function encodeCommand(command: unknown): Uint8Array {
   return encode(command);
 }
 
-/** @throws Error for bytes that are no command */
+/**
+ * Decodes a copy: what the machine gets, and may keep, is never a view into the log.
+ * @throws Error for bytes that are no command
+ */
 export function decodeCommand(bytes: Uint8Array): unknown {
-  return freeze(decode(bytes));
+  return freeze(decode(new Uint8Array(bytes)));
 }

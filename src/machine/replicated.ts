@@ -27,6 +27,11 @@ export class ReplicatedMachine<State, Command, Result> {
     return this.#machine.state;
   }
 
+  /** The last command of a session that took effect; 0 for one that is not known. */
+  lastOf(session: SessionId): number {
+    return this.#sessions.last(session);
+  }
+
   /** Null for an entry that carries no command, or none that anybody could read. */
   apply({ index, term, kind, data }: Entry): Effect<Result> | null {
     if (kind !== 'command') return null;

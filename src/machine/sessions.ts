@@ -25,9 +25,14 @@ export class Sessions {
     return this.#last.size;
   }
 
+  /** The last command of a session that took effect; 0 for one that is not known. */
+  last(session: SessionId): number {
+    return this.#last.get(session) ?? 0;
+  }
+
   /** Takes the next command of a session, and says whose turn it was. */
   take(session: SessionId, sequence: number): Turn {
-    const last = this.#last.get(session) ?? 0;
+    const last = this.last(session);
     if (sequence <= last) return { kind: 'repeated' };
     if (sequence > last + 1) return { kind: 'early', expected: last + 1 };
     this.#last.delete(session);

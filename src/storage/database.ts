@@ -20,6 +20,8 @@ export interface Database {
   groups(): Promise<readonly GroupRecord[]>;
   /** @throws RaftError when the group is there already */
   addGroup(record: GroupRecord): Promise<void>;
+  /** The members of a group meet at another broker from now on. */
+  moveGroup(group: GroupId, signaling: string): Promise<void>;
   /** Forgets a group that was never founded here. */
   removeGroup(group: GroupId): Promise<void>;
   storage(group: GroupId): Storage;

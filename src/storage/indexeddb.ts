@@ -14,7 +14,15 @@ import type { GroupId, HostId } from '../ids.ts';
 import { isGroupId, isHostId, isMemberId } from '../ids.ts';
 import { mergeBatches } from './batch.ts';
 import type { Database, GroupRecord } from './database.ts';
-import { decodeEntries, decodeHardState, decodeStart, encodeEntries, encodeHardState, encodeStart } from './records.ts';
+import {
+  decodeEntries,
+  decodeHardState,
+  decodeStart,
+  encodeEnd,
+  encodeEntries,
+  encodeHardState,
+  encodeStart,
+} from './records.ts';
 import type { Batch, Durability, Storage } from './storage.ts';
 
 const schemaVersion = 1;
@@ -95,6 +103,17 @@ export class IndexedDbDatabase implements Database {
       await Promise.all([transaction.store.add(record, record.group), transaction.done]);
     } catch (cause) {
       throw failed(`storing the group ${record.group}`, cause);
+    }
+  }
+
+  async moveGroup(group: GroupId, signaling: string): Promise<void> {
+    try {
+      const transaction = this.#connection.transaction('groups', 'readwrite', { durability: 'strict' });
+      const record = await transaction.store.get(group);
+      if (record !== undefined) await transaction.store.put({ ...record, signaling }, group);
+      await transaction.done;
+    } catch (cause) {
+      throw failed(`storing the address of group ${group}`, cause);
     }
   }
 
@@ -208,9 +227,10 @@ class IndexedDbStorage implements Storage {
       requests.push(transaction.objectStore('hardStates').put(encodeHardState(hardState), this.#group));
     }
     if (truncateFrom !== null) requests.push(stored.delete(entriesFrom(this.#group, truncateFrom)));
-    for (const { firstIndex, bytes } of encodeEntries(entries)) {
-      requests.push(stored.put(bytes, [this.#group, firstIndex]));
-    }
+    const records = encodeEntries(entries);
+    // A cut with nothing behind it is marked by an empty record, which takes the place of what lay there.
+    if (truncateFrom !== null && records.length === 0) records.push(encodeEnd(truncateFrom));
+    for (const { firstIndex, bytes } of records) requests.push(stored.put(bytes, [this.#group, firstIndex]));
     transaction.commit();
     await Promise.all(requests);
     this.#durability = durabilityOf(transaction);

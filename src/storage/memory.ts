@@ -76,6 +76,12 @@ export class MemoryDatabase implements Database {
     return Promise.resolve();
   }
 
+  moveGroup(group: GroupId, signaling: string): Promise<void> {
+    const found = this.#groups.get(group);
+    if (found !== undefined) this.#groups.set(group, { ...found, record: { ...found.record, signaling } });
+    return Promise.resolve();
+  }
+
   removeGroup(group: GroupId): Promise<void> {
     this.#groups.delete(group);
     return Promise.resolve();

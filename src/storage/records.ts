@@ -109,6 +109,11 @@ export function encodeEntries(entries: readonly Entry[]): EntriesRecord[] {
   return records;
 }
 
+/** The record of a log that ends before an index. */
+export function encodeEnd(firstIndex: Index): EntriesRecord {
+  return { firstIndex, bytes: seal([firstIndex]) };
+}
+
 /** @throws RaftError STORAGE_CORRUPT */
 export function decodeEntries(firstIndex: Index, record: unknown): Entry[] {
   return open(`the record of entries from ${firstIndex} on`, record, (fields) => {

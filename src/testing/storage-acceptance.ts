@@ -131,6 +131,20 @@ export function storageAcceptance(harness: () => Promise<StorageHarness>): Accep
     });
   }
 
+  accept('cuts the log without appending', async (place) => {
+    const storage = await place.open();
+    await write(storage, { ...founding, entries: range(1, 10, 1) });
+    await write(storage, { truncateFrom: 4, entries: [] });
+    equal((await load(await place.open()))?.entries, range(1, 3, 1), 'the log after the cut');
+    await write(storage, { truncateFrom: 2, entries: [] });
+    await write(storage, { entries: range(2, 3, 2) });
+    equal(
+      (await load(await place.open()))?.entries,
+      [...range(1, 1, 1), ...range(2, 3, 2)],
+      'the log after the append',
+    );
+  });
+
   accept('cuts the log again and again', async (place) => {
     const storage = await place.open();
     await write(storage, { ...founding, entries: range(1, 20, 1) });
@@ -220,7 +234,7 @@ export function storageAcceptance(harness: () => Promise<StorageHarness>): Accep
     for (let term = 1; term <= 60; term++) {
       const cut = random.below(3) === 0 ? 1 + random.below(log.length + 1) : null;
       if (cut !== null) log = log.slice(0, cut - 1);
-      const entries = range(log.length + 1, log.length + 1 + random.below(12), term, random.below(40));
+      const entries = range(log.length + 1, log.length + random.below(12), term, random.below(40));
       log = [...log, ...entries];
       await write(storage, { truncateFrom: cut, entries });
       if (random.below(4) === 0) {

@@ -17,11 +17,20 @@ export interface SignalingListener {
   peerJoined(peer: PeerName): void;
   peerLeft(peer: PeerName): void;
   relayed(from: PeerName, data: string): void;
+  /** `connected` once we are in the topic. */
   stateChanged(state: SignalingState): void;
 }
 
-const firstPauseMs = 250;
-const longestPauseMs = 10_000;
+/** Milliseconds before trying again, each stretched or shortened at random. */
+export interface SignalingPauses {
+  /** After the connection was lost; doubled each time, up to `longestMs`. */
+  readonly firstMs: number;
+  readonly longestMs: number;
+  /** After a topic did not take us. */
+  readonly rejoinMs: number;
+}
+
+const defaultPauses: SignalingPauses = { firstMs: 250, longestMs: 10_000, rejoinMs: 5000 };
 
 export type WebSocketFactory = (url: string) => WebSocket;
 
@@ -33,14 +42,21 @@ export class SignalingClient {
   readonly #topics = new Map<string, SignalingListener>();
   #socket: WebSocket | null = null;
   #state: SignalingState = 'connecting';
-  #pauseMs = firstPauseMs;
+  readonly #pauses: SignalingPauses;
+  #pauseMs: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(url: string, open: WebSocketFactory, random: () => number) {
+  constructor(url: string, open: WebSocketFactory, random: () => number, pauses: SignalingPauses = defaultPauses) {
+    this.#pauses = pauses;
+    this.#pauseMs = pauses.firstMs;
     this.#url = url;
     this.#open = open;
     this.#random = random;
     this.#connect();
+  }
+
+  get isConnected(): boolean {
+    return this.#state === 'connected';
   }
 
   get isIdle(): boolean {
@@ -49,7 +65,7 @@ export class SignalingClient {
 
   join(topic: string, listener: SignalingListener): void {
     this.#topics.set(topic, listener);
-    listener.stateChanged(this.#state);
+    listener.stateChanged('connecting');
     if (this.#state === 'connected') this.#send({ type: 'join', topic });
   }
 
@@ -69,7 +85,15 @@ export class SignalingClient {
   }
 
   #connect(): void {
-    const socket = this.#open(this.#url);
+    let socket: WebSocket;
+    try {
+      socket = this.#open(this.#url);
+    } catch {
+      // An address that this page may not connect to, such as one without encryption from a page with it.
+      this.#pauseMs = this.#pauses.longestMs;
+      this.#lost();
+      return;
+    }
     this.#socket = socket;
     socket.onmessage = ({ data }) => {
       if (this.#state !== 'closed' && typeof data === 'string') this.#receive(data);
@@ -91,7 +115,7 @@ export class SignalingClient {
       },
       this.#pauseMs * (0.5 + this.#random() / 2),
     );
-    this.#pauseMs = Math.min(2 * this.#pauseMs, longestPauseMs);
+    this.#pauseMs = Math.min(2 * this.#pauseMs, this.#pauses.longestMs);
   }
 
   #setState(state: SignalingState): void {
@@ -111,6 +135,7 @@ export class SignalingClient {
         this.#welcomed(message.protocol);
         break;
       case 'joined':
+        this.#topics.get(message.topic)?.stateChanged('connected');
         this.#topics.get(message.topic)?.joined(message.peers);
         break;
       case 'peer-joined':
@@ -123,20 +148,35 @@ export class SignalingClient {
         this.#topics.get(message.topic)?.relayed(message.from, message.data);
         break;
       case 'error':
+        this.#refused(message.topic);
+        break;
       case undefined:
         break;
     }
   }
 
+  /** We are not in the topic, because it is full, or we were too fast: try again later. */
+  #refused(topic: string | null): void {
+    const listener = topic === null ? undefined : this.#topics.get(topic);
+    if (topic === null || listener === undefined) return;
+    listener.stateChanged('connecting');
+    setTimeout(
+      () => {
+        if (this.#state === 'connected' && this.#topics.has(topic)) this.#send({ type: 'join', topic });
+      },
+      this.#pauses.rejoinMs * (0.5 + this.#random()),
+    );
+  }
+
   #welcomed(protocol: number): void {
     if (protocol !== protocolVersion) {
       // Another kind of broker: trying again soon would not make it understand us.
-      this.#pauseMs = longestPauseMs;
+      this.#pauseMs = this.#pauses.longestMs;
       this.#socket?.close();
       return;
     }
-    this.#pauseMs = firstPauseMs;
-    this.#setState('connected');
+    this.#pauseMs = this.#pauses.firstMs;
+    this.#state = 'connected';
     for (const topic of this.#topics.keys()) this.#send({ type: 'join', topic });
   }
 }
@@ -166,7 +206,7 @@ function parse(text: string): ServerMessage | null {
       case 'relay':
         return isText('topic', 'from', 'data');
       case 'error':
-        return isText('code', 'message');
+        return isText('code', 'message') && (message.topic === null || isText('topic'));
       default:
         return false;
     }

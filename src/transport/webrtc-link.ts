@@ -8,7 +8,10 @@ import type { HostId } from '../ids.ts';
 import { fragments, Reassembler } from './framing.ts';
 import { type Lane, type Link, maxFrameBytes } from './transport.ts';
 
-/** Bytes waiting to leave, beyond which a lane takes no frames. Control goes on when bulk has long given way. */
+/**
+ * Bytes waiting to leave, beyond which a lane takes no frames. Bulk waits in a queue of ours, from which simple-peer feeds
+ * the channel as it drains, so that a control frame has only the 64 KiB before it that the channel holds at a time.
+ */
 const highWaterBytes: Readonly<Record<Lane, number>> = { control: 1024 * 1024, bulk: 256 * 1024 };
 
 export interface WebRtcLinkListener {
@@ -21,6 +24,7 @@ export class WebRtcLink implements Link {
   readonly #connection: SimplePeer.Instance;
   readonly #listener: WebRtcLinkListener;
   readonly #reassembler = new Reassembler();
+  #queuedBytes = 0;
   #isOpen = true;
 
   /** @param connection one that is connected, with nobody listening to its data yet */
@@ -37,20 +41,31 @@ export class WebRtcLink implements Link {
   }
 
   get bufferedBytes(): number {
-    return this.#connection.bufferSize;
+    return this.#connection.bufferSize + this.#queuedBytes;
   }
 
   send(frame: Uint8Array, lane: Lane): boolean {
     if (!this.#isOpen || !this.#connection.connected) return false;
-    if (frame.byteLength > maxFrameBytes || this.bufferedBytes >= highWaterBytes[lane]) return false;
+    const waiting = lane === 'control' ? this.#connection.bufferSize : this.bufferedBytes;
+    if (frame.byteLength > maxFrameBytes || waiting >= highWaterBytes[lane]) return false;
     try {
-      for (const message of fragments(frame, lane)) this.#connection.send(message);
+      for (const message of fragments(frame, lane)) {
+        if (lane === 'control') this.#connection.send(message);
+        else this.#enqueue(message);
+      }
       return true;
     } catch {
       // The channel closed under us, possibly in the middle of a frame: nothing more can be sent on it.
       this.close();
       return false;
     }
+  }
+
+  #enqueue(message: Uint8Array): void {
+    this.#queuedBytes += message.byteLength;
+    this.#connection.write(message, () => {
+      this.#queuedBytes -= message.byteLength;
+    });
   }
 
   close(): void {
@@ -65,7 +80,8 @@ export class WebRtcLink implements Link {
     let frame: Uint8Array | null;
     try {
       if (!(message instanceof Uint8Array)) throw new RangeError('a message that is no bytes');
-      frame = this.#reassembler.take(message);
+      // simple-peer gives a Buffer, which behaves otherwise in the hands of a machine: here it becomes plain bytes.
+      frame = this.#reassembler.take(new Uint8Array(message.buffer, message.byteOffset, message.byteLength));
     } catch {
       // What comes after a broken frame cannot be told from its rest.
       this.close();

@@ -48,7 +48,8 @@ interface Attempt {
 interface RemoteHost {
   readonly id: HostId;
   run: string;
-  readonly paths: Set<Path>;
+  /** One in each topic that we share, the newest first. */
+  paths: readonly Path[];
   link: WebRtcLink | null;
   attempt: Attempt | null;
   /** The newest attempt of the other side, if it is the other side that offers. */
@@ -147,12 +148,12 @@ export class WebRtcConnector implements Connector {
       this.#abandon(remote);
       remote.link?.close();
     }
-    const isNewInTopic = ![...remote.paths].some((path) => path.topic === topic);
-    if (topic.hosts.get(name) !== remote) {
-      this.#forgetPath(topic, name);
-      topic.hosts.set(name, remote);
-      remote.paths.add({ topic, name });
-    }
+    // The broker may keep a name for a while that nobody listens to any more: the newest counts.
+    const older = remote.paths.filter((path) => path.topic === topic);
+    remote.paths = [{ topic, name }, ...remote.paths.filter((path) => path.topic !== topic)];
+    for (const path of older) topic.hosts.delete(path.name);
+    topic.hosts.set(name, remote);
+    const isNewInTopic = older.length === 0;
     if (remote.link !== null && isNewInTopic) topic.listener.met(remote.link);
     if (remote.link === null && remote.attempt === null) this.#offer(remote);
   }
@@ -161,19 +162,19 @@ export class WebRtcConnector implements Connector {
     const remote = topic.hosts.get(name);
     if (remote === undefined) return;
     topic.hosts.delete(name);
-    for (const path of remote.paths) if (path.topic === topic && path.name === name) remote.paths.delete(path);
+    remote.paths = remote.paths.filter((path) => path.topic !== topic || path.name !== name);
     this.#forgetIfGone(remote);
   }
 
   #forgetIfGone(remote: RemoteHost): void {
-    if (remote.paths.size > 0 || remote.link !== null || remote.attempt !== null) return;
+    if (remote.paths.length > 0 || remote.link !== null || remote.attempt !== null) return;
     clearTimeout(remote.retry);
     this.#remotes.delete(remote.id);
   }
 
   /** Begins an attempt, if it is us who offers. */
   #offer(remote: RemoteHost): void {
-    if (this.#isClosed || this.#host > remote.id || remote.paths.size === 0) return;
+    if (this.#isClosed || this.#host > remote.id || remote.paths.length === 0) return;
     clearTimeout(remote.retry);
     this.#attempt(remote, ++this.#attempts, true);
   }
@@ -190,7 +191,7 @@ export class WebRtcConnector implements Connector {
     }, attemptTimeoutMs);
     remote.attempt = { number, connection, timer };
     connection.on('signal', (signal: unknown) => {
-      const [path] = remote.paths;
+      const path = remote.paths.find(({ topic }) => topic.client.isConnected);
       if (path !== undefined) this.#relay(path, { kind: 'signal', attempt: number, signal: signal as Signal });
     });
     connection.on('connect', () => {
@@ -259,7 +260,7 @@ export class WebRtcConnector implements Connector {
       },
     });
     remote.link = link;
-    for (const { listener } of new Set([...remote.paths].map(({ topic }) => topic))) listener.met(link);
+    for (const { topic } of remote.paths) topic.listener.met(link);
   }
 }
 
@@ -267,7 +268,7 @@ function newRemote(id: HostId, run: string): RemoteHost {
   return {
     id,
     run,
-    paths: new Set(),
+    paths: [],
     link: null,
     attempt: null,
     lastOffered: 0,

@@ -1,7 +1,6 @@
 /** What must be on disk before anything may be said or counted: paper, figure 2; dissertation, section 10.2.1. */
 import { describe, expect, test } from 'vitest';
-import { Raft } from '../../src/core/raft.ts';
-import { emptyState } from '../../src/core/raft.ts';
+import { emptyState, Raft } from '../../src/core/raft.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import type { Message, PersistentState } from '../../src/core/types.ts';
 import { bytes, Cluster, entries, node } from './cluster.ts';
@@ -31,15 +30,44 @@ describe('a vote', () => {
     expect(c.status).toMatchObject({ term: 0, vote: null });
   });
 
-  test('D2 for oneself counts only when durable, even with the votes of all others in hand', () => {
+  test('D2 for oneself counts only when durable, and nobody is asked for theirs before', () => {
     const cluster = new Cluster({ options: { preVote: false } });
     const a = cluster.member('a');
     a.slowDisk = true;
     cluster.campaign('a');
     expect(a.status).toMatchObject({ role: 'candidate', term: 1 });
+    expect(cluster.trace.filter(({ name }) => name === 'SendRequestVote')).toEqual([]);
 
     a.flush();
+    cluster.settle();
     expect(a.status.role).toBe('leader');
+  });
+
+  test('D2 asked for with a log that a crash took back cannot be used for a shorter one', () => {
+    const cluster = new Cluster({ options: { preVote: false } });
+    cluster.campaign('a');
+    const [b, c] = [cluster.member('b'), cluster.member('c')];
+    c.slowDisk = true;
+    cluster.propose('a', 'committed');
+    cluster.settle();
+    expect(b.commands).toEqual(['committed']);
+    expect(c.status).toMatchObject({ lastIndex: 2, durable: 1 });
+
+    // c holds the entry in memory only, and campaigns with it. Then it crashes, campaigns again, and gets the old answer.
+    cluster.isolate('a');
+    for (let i = 0; i < 10; i++) b.raft.tick();
+    c.raft.campaign();
+    cluster.work('c');
+    cluster.deliver(...cluster.take((message) => message.to === b.id));
+    const late = cluster.take((message) => message.to === c.id);
+    c.restart();
+    c.slowDisk = false;
+    expect(c.log).toBe('1:');
+    c.raft.campaign();
+    cluster.work('c');
+    cluster.take();
+    cluster.deliver(...late);
+    expect(c.status.role).toBe('candidate');
   });
 
   test('D1 a refusal, too, reveals a term only when it is durable', () => {
@@ -227,6 +255,23 @@ describe('on load', () => {
     expect(cluster.member('b').status).toMatchObject({ term: 1, vote: 'a', lastIndex: before.lastIndex, commit: 3 });
     cluster.tick(2);
     expect(cluster.member('b').commands).toEqual(['x', 'y', 'z']);
+  });
+
+  test('how far the state goes is known without asking anybody, once the commit index was saved', () => {
+    const cluster = new Cluster();
+    cluster.campaign('a');
+    cluster.propose('a', 'x');
+    cluster.settle();
+    const b = cluster.member('b');
+    expect(b.raft.savedCommit).toBeLessThan(2);
+    b.raft.saveCommit();
+    cluster.work('b');
+    expect(b.raft.savedCommit).toBe(2);
+    expect(b.raft.ready()).toBeNull();
+
+    b.restart();
+    cluster.work('b');
+    expect(b.commands).toEqual(['x']);
   });
 
   test('a leader that lost entries which were never durable goes on from what was', () => {

@@ -245,6 +245,31 @@ describe('a leader', () => {
     expect(cluster.member('b').commands).toEqual(['x']);
   });
 
+  test('R13 goes on from where the transport took nothing more, and repeats nothing that is on its way', () => {
+    const cluster = new Cluster({ options: { maxMessageBytes: 1 } });
+    cluster.campaign('a');
+    cluster.propose('a', 'p', 'q', 'r', 's');
+    cluster.work('a');
+    const { raft } = cluster.member('a');
+    const [first, second] = cluster.take(to('b')).filter((message) => message.kind === 'AppendEntries');
+    if (first === undefined || second === undefined) throw new Error('too few appends');
+    raft.reportUnsent(second);
+    expect(raft.status().progress.get(node('b'))).toMatchObject({ state: 'replicate', next: 3, paused: true });
+    cluster.propose('a', 't');
+    cluster.work('a');
+    expect(cluster.take(to('b'))).toEqual([]);
+
+    cluster.deliver(first);
+    cluster.settle();
+    const indexes = cluster.trace.flatMap((event) =>
+      event.name === 'ReceiveAppendEntries' && event.node === node('b') && event.message.kind === 'AppendEntries'
+        ? event.message.entries.map(({ index }) => index)
+        : [],
+    );
+    expect(indexes).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(cluster.member('b').commands).toEqual(['p', 'q', 'r', 's', 't']);
+  });
+
   test('R14 stops at a full window, in messages or bytes, and goes on as it is acknowledged', () => {
     const cluster = new Cluster({ options: { maxInflightMessages: 2, maxMessageBytes: 1 } });
     cluster.campaign('a');

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../src/core/random.ts';
 import { RaftError } from '../../src/errors.ts';
 import { defineMachine } from '../../src/machine/machine.ts';
+import type { MemberMessage } from '../../src/transport/messages.ts';
 import { type Proposal, World } from './world.ts';
 
 type Command = { add: string } | { fail: true };
@@ -131,6 +132,30 @@ describe('exactly once', () => {
     }
   });
 
+  test('commands that an earlier leader took do not hold up those that come after them', () => {
+    const group = world();
+    const leader = group.elect();
+    group.clock.pass(500);
+    const [proposer = '', successor = ''] = group.followers();
+    // The commands reach the log of the successor, and nobody learns that they did.
+    group.loses = ({ kind, to }) => kind === 'AppendEntriesResponse' || (kind === 'AppendEntries' && to === proposer);
+    const large = 'x'.repeat(50_000);
+    const first = [1, 2, 3, 4, 5].map((i) => group.propose(proposer, { add: `${i}${large}` }));
+    group.clock.until(() => group.member(successor).status().lastIndex === 6, 'the successor to have them');
+    expect(group.member(leader).status().commit).toBe(1);
+    group.loses = () => false;
+    // When they are sent again, no more than two get through.
+    let sent = 0;
+    group.refuses = ({ kind }) => kind === 'Propose' && ++sent > 2;
+    group.close(leader);
+    group.clock.until(ended(first), 'the outcomes of the first');
+    group.refuses = () => false;
+
+    const next = group.propose(proposer, { add: 'next' });
+    group.clock.until(ended([next]), 'the outcome of the next');
+    expect(group.member(proposer).state).toHaveLength(6);
+  });
+
   test('what was committed is applied again after a restart, and nothing twice', () => {
     const group = world();
     group.elect();
@@ -158,6 +183,17 @@ describe('C1 an outcome is one of three', () => {
     const next = group.propose('a', { add: 'y' });
     group.clock.until(ended([next]), 'an outcome');
     expect(group.member('a').state).toEqual(['y']);
+  });
+
+  test('certainly not: the leader could not be reached, and nothing was sent', () => {
+    const group = world();
+    group.elect();
+    const [follower = ''] = group.followers();
+    group.refuses = (message) => message.kind === 'Propose';
+    const proposal = group.propose(follower, { add: 'x' });
+    group.clock.pass(500);
+    proposal.cancel('TIMEOUT', 'no outcome within 500 ms');
+    expect(proposal.outcome).toMatchObject({ kind: 'failed', error: { code: 'TIMEOUT', outcome: 'not-done' } });
   });
 
   test('unknown: given up after it was sent; it keeps its place and may take effect', () => {
@@ -283,6 +319,38 @@ describe('a group', () => {
     ]);
     expect(group.member(leader).logTail(1)).toMatchObject([{ index: 3 }]);
   });
+});
+
+test('a command that is larger than any member would propose is not taken, and does no harm', () => {
+  const group = world();
+  const leader = group.elect();
+  const [follower = ''] = group.followers();
+  const commands = [new Uint8Array(3_000_000)];
+  const forged = { kind: 'Propose', session: 'forged', sequence: 1, commands } as const;
+  group.member(leader).receive({ ...forged, from: follower, to: leader } as never);
+  const proposal = group.propose(follower, { add: 'x' });
+  group.clock.until(ended([proposal]), 'an outcome');
+  expect(proposal.outcome).toMatchObject({ kind: 'applied', result: 1 });
+});
+
+test('replication repeats nothing when the transport takes little at a time', () => {
+  const group = world();
+  const leader = group.elect();
+  let budget = 0;
+  let bytes = 0;
+  const sizeOf = (message: MemberMessage): number =>
+    message.kind === 'AppendEntries' ? message.entries.reduce((sum, entry) => sum + entry.data.byteLength, 0) : 0;
+  group.refuses = (message) => message.to === 'c' && sizeOf(message) > 0 && budget <= 0;
+  group.loses = (message) => {
+    if (message.to === 'c') bytes += sizeOf(message);
+    if (message.to === 'c') budget -= sizeOf(message);
+    return false;
+  };
+  group.clock.every(10, () => (budget = Math.min(budget + 20_000, 100_000)));
+  const proposals = Array.from({ length: 300 }, (_, i) => group.propose(leader, { add: `${i}:${'x'.repeat(10_000)}` }));
+  group.clock.until(ended(proposals), 'outcomes');
+  group.clock.until(() => group.member('c').state.length === 300, 'c to catch up');
+  expect(bytes).toBeLessThan(1.2 * 300 * 10_000);
 });
 
 test('a message for somebody else, or from ourselves, has no effect', () => {

@@ -165,6 +165,18 @@ describe('founding', () => {
   });
 });
 
+test('whoever is founded tells the others, also when the founder is gone', async () => {
+  const tabs = new Tabs();
+  const [a, b, c] = [tabs.open(0), tabs.open(1), tabs.open(2)];
+  const first = await a.create(list, broker, 3);
+  const second = await b.join(list, decodeInvite(first.invite));
+  const third = await c.join(list, decodeInvite(first.invite));
+  await tabs.until(() => second.status().phase === 'running' || third.status().phase === 'running', 'a founding');
+  a.close();
+  await tabs.until(() => [second, third].every(running), 'the other founding');
+  expect(await tabs.outcome(third.propose('x'))).toBe(1);
+});
+
 describe('a group', () => {
   test('shares its state, tells of each change, and keeps the same object until then', async () => {
     const tabs = new Tabs();
@@ -196,6 +208,80 @@ describe('a group', () => {
     expect(await tabs.outcome(Promise.all(early))).toEqual([1, 2]);
     await tabs.until(() => second.state.length === 2, 'the second to follow');
     expect(second.state).toEqual(['x', 'y']);
+  });
+
+  test('takes commands before it is founded as they are then, and checks and bounds them like all others', async () => {
+    const tabs = new Tabs();
+    const list2 = {
+      ...list,
+      apply: (state: readonly string[], { add }: { add: string }) => ({ state: [...state, add], result: 0 }),
+    };
+    const group = await tabs.open(0).create({ ...list2, initial: [] as readonly string[] }, broker, 2);
+    const command = { add: 'as it was' };
+    const early = group.propose(command);
+    command.add = 'as it is now';
+    await expect(group.propose({ add: 1n } as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(group.propose({ add: 'x'.repeat(2_000_000) })).rejects.toMatchObject({ code: 'TOO_LARGE' });
+    tabs.clock.pass(60_000);
+    const other = await tabs.open(1).join({ ...list2, initial: [] as readonly string[] }, decodeInvite(group.invite));
+    await tabs.outcome(early);
+    await tabs.until(() => other.state.length === 1, 'the other to follow');
+    expect(other.state).toEqual(['as it was']);
+  });
+
+  test('that is opened alone has the state that it had', async () => {
+    const tabs = new Tabs();
+    const { hosts, groups } = await tabs.found(3);
+    const [a, b] = groups as [List, List, List];
+    await tabs.outcome(a.propose('hello'));
+    await tabs.until(() => b.state.length === 1, 'the other to follow');
+    tabs.clock.pass(1000);
+    await new Promise(setImmediate);
+    tabs.clock.pass(1000);
+    for (const host of hosts) host.close();
+    const [record] = (await tabs.databases[1]?.groups()) ?? [];
+    if (record === undefined) throw new Error('the group is not stored');
+    const alone = await tabs.open(1).open(list, record);
+    await tabs.until(() => alone.state.length === 1, 'the state');
+    expect(alone.state).toEqual(['hello']);
+  });
+
+  test('whose broker has moved is found at the new one, and says so to others', async () => {
+    const tabs = new Tabs();
+    const { hosts, groups } = await tabs.found(1);
+    const [group] = groups as [List];
+    group.close();
+    const moved = { ...decodeInvite(group.invite), signaling: 'ws://elsewhere.example' };
+    const again = await hosts[0]?.join(list, moved);
+    expect(decodeInvite(again?.invite ?? '')).toEqual(moved);
+    again?.close();
+    expect(await tabs.databases[0]?.groups()).toMatchObject([{ signaling: 'ws://elsewhere.example' }]);
+  });
+
+  test('whose storage makes no sense is not opened', async () => {
+    const tabs = new Tabs();
+    const { hosts, groups } = await tabs.found(1);
+    const [group] = groups as [List];
+    group.close();
+    const [database] = tabs.databases;
+    const storage = database?.storage(group.id);
+    const hardState = { term: 0, vote: null, commit: 99 };
+    await new Promise((done) => storage?.write({ hardState, truncateFrom: null, entries: [] }, done));
+    await expect(hosts[0]?.join(list, decodeInvite(group.invite))).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' });
+    expect(hosts[0]?.openGroups).toBe(0);
+  });
+
+  test('that has stopped says so also to whoever asks late', async () => {
+    const tabs = new Tabs();
+    const { groups } = await tabs.found(1);
+    const [group] = groups as [List];
+    const reasons: string[] = [];
+    group.on('stopped', ({ code }) => reasons.push(code));
+    group.close();
+    tabs.clock.pass(10);
+    group.on('stopped', ({ code }) => reasons.push(`late ${code}`));
+    tabs.clock.pass(10);
+    expect(reasons).toEqual(['CLOSED', 'late CLOSED']);
   });
 
   test('that is never founded ends its commands when their time is over: certainly not done', async () => {

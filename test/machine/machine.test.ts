@@ -76,6 +76,24 @@ describe('a machine', () => {
   });
 });
 
+test('byte arrays reach the machine as plain copies, wherever the command came from', () => {
+  const keep = defineMachine({
+    name: 'keep',
+    initial: [] as Uint8Array[],
+    apply: (state, command: { bytes: Uint8Array }) => ({ state: [...state, command.bytes], result: undefined }),
+  });
+  const machine = new ReplicatedMachine(keep);
+  const command = encodeCommand({ bytes: Uint8Array.of(104, 105) });
+  const data = Buffer.from(encodeEnvelope({ time: 1, session, sequence: 1, command }));
+  const before = [...data];
+  machine.apply({ index: 1, term: 1, kind: 'command', data });
+  const [kept] = machine.state;
+  expect(kept?.constructor).toBe(Uint8Array);
+  expect(String(kept)).toBe('104,105');
+  kept?.fill(0);
+  expect([...data]).toEqual(before);
+});
+
 describe('C3 a session', () => {
   test('lets each command take effect once, however often it comes', () => {
     const machine = new ReplicatedMachine(counter);

@@ -192,7 +192,7 @@ describe('limits', () => {
     await a.join('t');
     await b.join('t');
     c.send({ type: 'join', topic: 't' });
-    expect(await c.next('error')).toMatchObject({ code: 'topic-full' });
+    expect(await c.next('error')).toMatchObject({ code: 'topic-full', topic: 't' });
     b.send({ type: 'leave', topic: 't' });
     await a.next('peer-joined');
     await a.next('peer-left');
@@ -205,6 +205,21 @@ describe('limits', () => {
     await a.join('t');
     a.send({ type: 'join', topic: 'u' });
     expect(await a.next('error')).toMatchObject({ code: 'too-many-topics' });
+  });
+
+  test('of connections, and whoever is turned away cannot hurt the broker by it', async () => {
+    const open = await start({ maxConnections: 1 });
+    await open(1);
+    const { hostname, port } = new URL(server?.url ?? '');
+    const socket = connect(Number(port), hostname);
+    await once(socket, 'connect');
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n';
+    const key = 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n';
+    socket.write(`GET / HTTP/1.1\r\nHost: x\r\n${upgrade}${key}\r\n`);
+    await once(socket, 'data');
+    socket.write(Buffer.from([0xff, 0xff, 0xff, 0xff]));
+    await once(socket.resume(), 'close');
+    expect(server?.connections).toBe(1);
   });
 
   test('of connections', async () => {

@@ -86,6 +86,9 @@ describe.each<[string, () => () => Promise<Database>]>([
     const again = await open();
     expect(again.host).toBe(host);
     expect(await again.groups()).toEqual([record(group)]);
+    await again.moveGroup(group, 'ws://127.0.0.1:2');
+    await again.moveGroup(otherGroup, 'ws://127.0.0.1:2');
+    expect(await again.groups()).toEqual([{ ...record(group), signaling: 'ws://127.0.0.1:2' }]);
     await again.removeGroup(group);
     expect(await again.groups()).toEqual([]);
   });
