@@ -43,10 +43,12 @@ async function isLeading(page: Page): Promise<boolean> {
   return (await page.title()).startsWith('★');
 }
 
+/** Waits until the titles of the tabs tell that exactly one of them leads. */
 async function split(tabs: readonly Page[]): Promise<{ leader: Page; followers: Page[] }> {
-  const leading = await Promise.all(tabs.map(isLeading));
-  const leader = tabs[leading.indexOf(true)];
-  if (leader === undefined || leading.filter(Boolean).length !== 1) throw new Error('not exactly one tab leads');
+  const leading = async (): Promise<boolean[]> => Promise.all(tabs.map(isLeading));
+  await expect.poll(async () => (await leading()).filter(Boolean).length).toBe(1);
+  const leader = tabs[(await leading()).indexOf(true)];
+  if (leader === undefined) throw new Error('the leader changed while it was looked at');
   return { leader, followers: tabs.filter((tab) => tab !== leader) };
 }
 

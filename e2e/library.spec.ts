@@ -36,10 +36,13 @@ async function leaderOf(page: Page): Promise<string> {
   return (await status(page))?.member?.leader ?? '';
 }
 
+/** Waits until exactly one page leads. */
 async function split(pages: readonly Page[]): Promise<{ leader: Page; followers: Page[] }> {
-  const roles = await Promise.all(pages.map(async (page) => (await status(page))?.member?.role));
-  const leader = pages[roles.indexOf('leader')];
-  if (leader === undefined) throw new Error(`nobody leads: ${roles.join()}`);
+  const roles = async (): Promise<unknown[]> =>
+    Promise.all(pages.map(async (page) => (await status(page))?.member?.role));
+  await expect.poll(async () => (await roles()).filter((role) => role === 'leader').length).toBe(1);
+  const leader = pages[(await roles()).indexOf('leader')];
+  if (leader === undefined) throw new Error('the leader changed while it was looked at');
   return { leader, followers: pages.filter((page) => page !== leader) };
 }
 
