@@ -15,6 +15,8 @@ export function heedLeader(replica: Replica, leader: NodeId): void {
   }
   if (role.name !== 'follower' || role.leader === null) becomeFollower(replica, replica.term, leader);
   replica.ticksSinceContact = 0;
+  // Somebody who leads us has us for a member, whatever we were told before.
+  replica.isRemoved = false;
 }
 
 export function handleAppendEntries(replica: Replica, message: AppendEntries): void {
@@ -59,9 +61,10 @@ export function handleHeartbeat(replica: Replica, message: Heartbeat): void {
     );
   }
   commitTo(replica, message.commit);
-  replica.answer({ kind: 'HeartbeatResponse', from: replica.id, to: message.from, term: replica.term });
+  const { id: from, term } = replica;
+  replica.answer({ kind: 'HeartbeatResponse', from, to: message.from, term, round: message.round });
 }
 
-function commitTo(replica: Replica, index: number): void {
+export function commitTo(replica: Replica, index: number): void {
   if (replica.log.commitTo(index) && replica.tracing) replica.emit({ name: 'Commit' });
 }

@@ -1,6 +1,7 @@
 /**
- * The log of one replica (paper, section 5.3), wholly in memory: storage is its durable shadow, read only at start.
- * This file owns the entries, their terms, and how far they are handed to storage, durable, committed and applied:
+ * The log of one replica (paper, sections 5.3 and 7) after its start, wholly in memory: storage is its durable shadow,
+ * read only when a replica starts. This file owns the entries, their terms, and how far they are handed to storage,
+ * durable, committed and applied:
  *
  *     start <= applied <= applying <= min(commit, durable)      durable <= written <= last
  */
@@ -8,9 +9,9 @@ import { InvariantViolation } from './errors.ts';
 import { type ConflictHint, type Entry, entryBytes, type Index, type Term } from './types.ts';
 
 export class RaftLog {
-  readonly #startIndex: Index;
-  readonly #startTerm: Term;
-  readonly #entries: Entry[];
+  #startIndex: Index;
+  #startTerm: Term;
+  #entries: Entry[];
   #commit: Index;
   #applying: Index;
   #applied: Index;
@@ -18,14 +19,22 @@ export class RaftLog {
   #durable: Index;
   #truncateFrom: Index | null = null;
 
-  /** Takes a log as storage holds it: all of it durable, nothing of it applied yet. */
-  constructor(start: { readonly index: Index; readonly term: Term }, entries: readonly Entry[], commit: Index) {
+  /**
+   * Takes a log as storage holds it: all of it durable.
+   * @param applied what the machine begins with: the index of the newest snapshot, or of the start
+   */
+  constructor(
+    start: { readonly index: Index; readonly term: Term },
+    entries: readonly Entry[],
+    commit: Index,
+    applied: Index,
+  ) {
     this.#startIndex = start.index;
     this.#startTerm = start.term;
     this.#entries = [...entries];
-    this.#commit = commit;
-    this.#applying = start.index;
-    this.#applied = start.index;
+    this.#commit = Math.max(commit, applied);
+    this.#applying = applied;
+    this.#applied = applied;
     this.#written = this.lastIndex;
     this.#durable = this.lastIndex;
   }
@@ -38,8 +47,9 @@ export class RaftLog {
     return this.#entries.at(-1)?.term ?? this.#startTerm;
   }
 
-  get firstIndex(): Index {
-    return this.#startIndex + 1;
+  /** The index before the first entry: that of a snapshot, or of what was compacted. */
+  get startIndex(): Index {
+    return this.#startIndex;
   }
 
   get commit(): Index {
@@ -98,6 +108,16 @@ export class RaftLog {
     return found <= term ? { index: low, term: found } : { index: low - 1, term: 0 };
   }
 
+  /** Bytes of the entries after `index`, as far as they are there. */
+  bytesAfter(index: Index): number {
+    let bytes = 0;
+    for (let i = Math.max(0, index - this.#startIndex); i < this.#entries.length; i++) {
+      const entry = this.#entries[i];
+      if (entry !== undefined) bytes += entryBytes(entry);
+    }
+    return bytes;
+  }
+
   /** The first of these entries that the log does not hold, undefined if it holds, or held, them all (R2). */
   firstMissing(entries: readonly Entry[]): Entry | undefined {
     return entries.find(({ index, term }) => index > this.#startIndex && this.termAt(index) !== term);
@@ -140,6 +160,32 @@ export class RaftLog {
     if (index > this.#durable) this.#durable = Math.min(index, this.#written);
   }
 
+  /** Drops the entries up to `index`, which is applied. */
+  compact(index: Index): void {
+    const term = this.termAt(index);
+    if (term === undefined || index > this.#applied) {
+      throw new InvariantViolation('S8', `the log may not be compacted to ${index}: it is applied to ${this.#applied}`);
+    }
+    this.#entries = this.#entries.slice(index - this.#startIndex);
+    this.#startIndex = index;
+    this.#startTerm = term;
+  }
+
+  /**
+   * Gives way to a snapshot: all entries go, and the log begins behind it. What the snapshot holds counts as committed,
+   * and as being applied; it is applied, and durable, when the driver says so.
+   */
+  restore(index: Index, term: Term): void {
+    this.#entries = [];
+    this.#startIndex = index;
+    this.#startTerm = term;
+    this.#commit = index;
+    this.#applying = index;
+    this.#written = index;
+    this.#durable = index;
+    this.#truncateFrom = null;
+  }
+
   /** Never goes back; an index beyond the log is the caller's violation of R7. */
   commitTo(index: Index): boolean {
     if (index <= this.#commit) return false;
@@ -152,12 +198,19 @@ export class RaftLog {
     return Math.min(this.#commit, this.#durable);
   }
 
+  /** False also while a snapshot is being applied: entries come after it. */
   get hasApplicable(): boolean {
-    return this.#applying < this.applicable;
+    return this.#applying < this.applicable && !this.isRestoring;
+  }
+
+  /** A snapshot was taken over, and is not applied yet. */
+  get isRestoring(): boolean {
+    return this.#applied < this.#startIndex;
   }
 
   /** Hands over the next entries to apply, each once and in order (R21). */
   takeApplicable(maxBytes: number): Entry[] {
+    if (!this.hasApplicable) return [];
     const entries = this.slice(this.#applying + 1, this.applicable, maxBytes);
     this.#applying += entries.length;
     return entries;

@@ -1,15 +1,18 @@
 /**
- * What a leader knows of one follower (etcd-io/raft `tracker/progress.go`). A follower whose log position is unknown is
- * probed with one message at a time; one that acknowledged is sent entries ahead of its answers (R13):
+ * What a leader knows of one other member (etcd-io/raft `tracker/progress.go`). One whose log position is unknown is
+ * probed with one message at a time; one that acknowledged is sent entries ahead of its answers (R13); one that is behind
+ * the log is sent a snapshot, and no entries until it holds it (S1).
  *
  *     match < next, and match never falls within a leadership (R10)
  */
+import type { CatchUp } from './catch-up.ts';
 import { InvariantViolation } from './errors.ts';
 import { Inflights } from './inflights.ts';
 import type { RaftOptions } from './options.ts';
+import type { SnapshotTransfer } from './snapshot-transfer.ts';
 import type { Index } from './types.ts';
 
-export type ProgressState = 'probe' | 'replicate';
+export type ProgressState = 'probe' | 'replicate' | 'snapshot';
 
 export class Progress {
   readonly inflights: Inflights;
@@ -20,12 +23,17 @@ export class Progress {
   #probeSent = false;
   /** The transport takes nothing more at present. */
   #isHeld = false;
+  #transfer: SnapshotTransfer | null = null;
   /** Heard from since the last round of CheckQuorum. */
   recentlyActive: boolean;
   /** There may be something to send; looked at when messages are built. */
   dirty = false;
   /** The next message goes out even if it carries no entry: a probe, or a nudge after lost answers (R15). */
   nudge = false;
+  /** The newest heartbeat round that it has answered (Q2). */
+  round = 0;
+  /** Kept of learners. */
+  catchUp: CatchUp | null = null;
 
   constructor(match: Index, next: Index, recentlyActive: boolean, options: RaftOptions) {
     this.#match = match;
@@ -48,24 +56,48 @@ export class Progress {
     return this.#next;
   }
 
-  /** Waiting for an answer: a probe is out, the window is full, or the transport is. */
-  get paused(): boolean {
-    return this.#state === 'probe' ? this.#probeSent : this.#isHeld || this.inflights.full;
+  /** The snapshot on its way; null in every other state. */
+  get transfer(): SnapshotTransfer | null {
+    return this.#transfer;
   }
 
-  becomeProbe(): void {
-    this.#reset('probe');
+  /** Waiting for an answer: a probe is out, the window is full, the transport is, or a snapshot is on its way. */
+  get paused(): boolean {
+    switch (this.#state) {
+      case 'probe':
+        return this.#probeSent;
+      case 'replicate':
+        return this.#isHeld || this.inflights.full;
+      case 'snapshot':
+        return true;
+    }
+  }
+
+  /** @param next where to probe; behind a snapshot that was sent, it may be known to be further on than the match */
+  becomeProbe(next: Index = this.#match + 1): void {
+    this.#reset('probe', Math.max(next, this.#match + 1));
   }
 
   becomeReplicate(): void {
-    this.#reset('replicate');
+    this.#reset('replicate', this.#match + 1);
   }
 
-  #reset(state: ProgressState): void {
+  becomeSnapshot(transfer: SnapshotTransfer): void {
+    this.#reset('snapshot', transfer.snapshot.index + 1);
+    this.#transfer = transfer;
+  }
+
+  #reset(state: ProgressState, next: Index): void {
     this.#state = state;
+    this.#transfer = null;
     this.#resume();
     this.inflights.clear();
-    this.#moveNext(this.#match + 1);
+    this.#moveNext(next);
+  }
+
+  #resume(): void {
+    this.#probeSent = false;
+    this.#isHeld = false;
   }
 
   #moveNext(next: Index): void {
@@ -84,11 +116,6 @@ export class Progress {
     }
   }
 
-  #resume(): void {
-    this.#probeSent = false;
-    this.#isHeld = false;
-  }
-
   /** Lets the next message go, after an answered heartbeat (R13). */
   allowNext(): void {
     this.#resume();
@@ -96,7 +123,7 @@ export class Progress {
 
   /** The transport did not take the append after `prevIndex`, nor any later one: what is on its way before stays so. */
   unsent(prevIndex: Index): void {
-    if (this.#state === 'probe' || prevIndex >= this.#next) return;
+    if (this.#state !== 'replicate' || prevIndex >= this.#next) return;
     this.#isHeld = true;
     this.inflights.dropAfter(prevIndex);
     this.#moveNext(Math.max(prevIndex, this.#match) + 1);
@@ -127,14 +154,18 @@ export class Progress {
    * news: stale rejections change nothing (R11).
    */
   reject(rejected: Index, mayAgree: Index): boolean {
-    if (this.#state === 'replicate') {
-      if (rejected <= this.#match) return false;
-      this.becomeProbe();
-      return true;
+    switch (this.#state) {
+      case 'replicate':
+        if (rejected <= this.#match) return false;
+        this.becomeProbe();
+        return true;
+      case 'probe':
+        if (rejected !== this.#next - 1) return false;
+        this.#moveNext(Math.max(Math.min(rejected, mayAgree + 1), this.#match + 1));
+        this.#resume();
+        return true;
+      case 'snapshot':
+        return false;
     }
-    if (rejected !== this.#next - 1) return false;
-    this.#moveNext(Math.max(Math.min(rejected, mayAgree + 1), this.#match + 1));
-    this.#resume();
-    return true;
   }
 }

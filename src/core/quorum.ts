@@ -1,25 +1,47 @@
 /**
- * Majorities (paper, sections 5.2 and 5.4). Pure functions over a list of voters and what is known of each; nothing is
- * kept between calls, because a quorum computed from yesterday's numbers has committed entries without a majority
- * before (R9).
+ * Majorities (paper, sections 5.2 and 5.4; dissertation, section 4.3). Pure functions over lists of voters and what is
+ * known of each; nothing is kept between calls, because a quorum computed from yesterday's numbers has committed entries
+ * without a majority before (R9). In a joint configuration both halves have to agree (M4); a half without voters has no
+ * objection.
  */
 import type { Index, NodeId } from './types.ts';
+
+/** The voters of a configuration; `outgoing` is empty unless it is joint. */
+export interface Electorate {
+  readonly voters: readonly NodeId[];
+  readonly outgoing: readonly NodeId[];
+}
+
+export type VoteResult = 'won' | 'lost' | 'pending';
 
 /** The smallest number of `count` voters that is more than half of them. */
 export function majority(count: number): number {
   return Math.floor(count / 2) + 1;
 }
 
-/** The highest index that a majority of the voters has reached. `reached` is asked once for each voter. */
-export function majorityIndex(voters: readonly NodeId[], reached: (voter: NodeId) => Index): Index {
+/** The highest index that a majority of each half has reached; Infinity if nobody votes. */
+export function quorumIndex({ voters, outgoing }: Electorate, reached: (voter: NodeId) => Index): Index {
+  const incoming = majorityIndex(voters, reached);
+  return outgoing.length === 0 ? incoming : Math.min(incoming, majorityIndex(outgoing, reached));
+}
+
+function majorityIndex(voters: readonly NodeId[], reached: (voter: NodeId) => Index): Index {
+  if (voters.length === 0) return Number.POSITIVE_INFINITY;
   const indexes = voters.map(reached).sort((a, b) => b - a);
   return indexes[majority(voters.length) - 1] ?? 0;
 }
 
-export type VoteResult = 'won' | 'lost' | 'pending';
+/** Lost means that the missing votes could not make a majority any more, in one of the halves. */
+export function voteResult({ voters, outgoing }: Electorate, votes: ReadonlyMap<NodeId, boolean>): VoteResult {
+  const incoming = majorityVote(voters, votes);
+  if (outgoing.length === 0) return incoming;
+  const leaving = majorityVote(outgoing, votes);
+  if (incoming === 'lost' || leaving === 'lost') return 'lost';
+  return incoming === 'won' && leaving === 'won' ? 'won' : 'pending';
+}
 
-/** Lost means that the missing votes could not make a majority any more. */
-export function voteResult(voters: readonly NodeId[], votes: ReadonlyMap<NodeId, boolean>): VoteResult {
+function majorityVote(voters: readonly NodeId[], votes: ReadonlyMap<NodeId, boolean>): VoteResult {
+  if (voters.length === 0) return 'won';
   let granted = 0;
   let refused = 0;
   for (const voter of voters) {
@@ -32,9 +54,7 @@ export function voteResult(voters: readonly NodeId[], votes: ReadonlyMap<NodeId,
   return voters.length - refused < needed ? 'lost' : 'pending';
 }
 
-/** Whether the voters for which `holds` is true are a majority. */
-export function isMajority(voters: readonly NodeId[], holds: (voter: NodeId) => boolean): boolean {
-  let count = 0;
-  for (const voter of voters) if (holds(voter)) count++;
-  return count >= majority(voters.length);
+/** Whether the voters for which `holds` is true are a majority of each half. */
+export function isQuorum(electorate: Electorate, holds: (voter: NodeId) => boolean): boolean {
+  return quorumIndex(electorate, (voter) => (holds(voter) ? 1 : 0)) >= 1;
 }

@@ -1,19 +1,35 @@
 /**
- * The state of one replica, shared by the rooms of the core (elections, replication, following, output): each of them
+ * The state of one replica, shared by the rooms of the core (elections, replication, membership, reads, ...): each of them
  * is a handful of functions over it. State that only one role has lives in the role, so that a follower has no progress
  * table and a leader no votes.
  */
+import { canLead, isJoint, isVoter } from './configuration.ts';
 import { RaftLog } from './log.ts';
 import type { RaftOptions } from './options.ts';
 import type { Progress } from './progress.ts';
 import type { Random } from './random.ts';
+import type { ReadRounds } from './reads.ts';
 import { observedRules, type Rules } from './rules.ts';
 import type { TraceDetail, TraceListener } from './trace.ts';
-import type { Configuration, Entry, HardState, Index, Message, NodeId, PersistentState, Term } from './types.ts';
+import type {
+  Configuration,
+  Entry,
+  HardState,
+  Index,
+  Message,
+  NodeId,
+  PersistentState,
+  Snapshot,
+  Term,
+} from './types.ts';
 
 export interface Follower {
   readonly name: 'follower';
-  leader: NodeId | null;
+  readonly leader: NodeId | null;
+  /** Reads that the leader was asked about, by context: how long they have waited. */
+  readonly reads: Map<number, number>;
+  /** The leader has asked us to campaign, which has to wait until a change of membership is applied. */
+  mustCampaign: boolean;
 }
 
 export interface PreCandidate {
@@ -26,14 +42,28 @@ export interface Candidate {
   readonly votes: Map<NodeId, boolean>;
 }
 
+/** A hand-over of leadership that is under way. */
+export interface Transfer {
+  readonly target: NodeId;
+  ticks: number;
+  /** The target was asked to campaign. */
+  wasAsked: boolean;
+}
+
 export interface Leader {
   readonly name: 'leader';
   /** Every member, ourselves included, in ascending order of ids. */
-  readonly progress: ReadonlyMap<NodeId, Progress>;
+  progress: ReadonlyMap<NodeId, Progress>;
   ticksSinceHeartbeat: number;
   ticksSinceQuorumCheck: number;
   /** Bytes of proposals appended in this leadership and not committed yet (R18). */
   uncommittedBytes: number;
+  /** No change of membership may be proposed before everything up to here is applied (M1). */
+  pendingChangeIndex: Index;
+  readonly reads: ReadRounds;
+  transfer: Transfer | null;
+  /** We are no voter any more: once somebody else can take over, or after so many ticks, we step down (M11). */
+  leavingTicks: number | null;
 }
 
 export type Role = Follower | PreCandidate | Candidate | Leader;
@@ -44,9 +74,19 @@ export interface Write {
   readonly id: number;
   /** Null when it has not changed. */
   readonly hardState: HardState | null;
+  /** The parts received of this snapshot become the newest one, and take the place of the whole log (S6). */
+  readonly snapshot: Snapshot | null;
+  /** The log begins here now: drop what is before, up to and including it. */
+  readonly compactTo: LogStartChange | null;
   /** Cut the stored log from here on before appending; null when the entries simply follow. */
   readonly truncateFrom: Index | null;
   readonly entries: readonly Entry[];
+}
+
+/** A new start of the log: the last entry that is dropped. The configuration there is that of the newest snapshot. */
+export interface LogStartChange {
+  readonly index: Index;
+  readonly term: Term;
 }
 
 /** A write on its way to the disk. */
@@ -58,19 +98,74 @@ export interface PendingWrite {
   readonly messages: readonly Message[];
 }
 
+/** A snapshot that is being received, part by part (S7). */
+export interface IncomingSnapshot {
+  readonly snapshot: Snapshot;
+  /** Bytes handed to the driver. */
+  received: number;
+  /** Bytes that the driver holds. */
+  staged: number;
+}
+
+/** A part of a snapshot for the driver to keep until all are there. An offset of 0 begins anew. */
+export interface StagedPart {
+  readonly snapshot: Snapshot;
+  readonly offset: number;
+  readonly data: Uint8Array;
+}
+
+/** A part of a snapshot that the driver is to read, for a member that is behind. */
+export interface SnapshotRead {
+  readonly to: NodeId;
+  readonly snapshot: Snapshot;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** A read that may be served from the applied state now (Q5). */
+export interface ReadyRead {
+  readonly context: number;
+  readonly index: Index;
+}
+
+/** Why a read got no answer. It has had no effect; it may be asked again. */
+export type ReadFailure = 'leader-lost' | 'timed-out';
+
+export interface FailedRead {
+  readonly context: number;
+  readonly reason: ReadFailure;
+}
+
+export interface ReplicaInit {
+  readonly id: NodeId;
+  readonly persistent: PersistentState;
+  readonly random: Random;
+  readonly options: RaftOptions;
+  readonly rules: Rules;
+  readonly drawElectionTimeout: ((electionTicks: number) => number) | undefined;
+  readonly listener: TraceListener | undefined;
+}
+
 export class Replica {
   readonly id: NodeId;
   readonly options: RaftOptions;
-  readonly random: Random;
   readonly rules: Rules;
   readonly log: RaftLog;
-  readonly configuration: Configuration;
+  readonly #random: Random;
+  readonly #drawElectionTimeout: ((electionTicks: number) => number) | undefined;
+  readonly #listener: TraceListener | undefined;
   term: Term;
   vote: NodeId | null;
-  role: Role = { name: 'follower', leader: null };
+  role: Role = { name: 'follower', leader: null, reads: new Map(), mustCampaign: false };
+  /** In force: that of the last applied change, or of the snapshot that was taken over. */
+  configuration: Configuration;
+  /** A voter has told us that we are no member any more (M12). */
+  isRemoved = false;
   /** Since the last contact with a leader, granted vote, or campaign (E5); 0 in a leader. */
   ticksSinceContact = 0;
-  /** How many such ticks this replica waits before it campaigns (E6). */
+  /** Since this replica was started. */
+  ticksSinceStart = 0;
+  /** How many ticks without contact this replica waits before it campaigns (E6). */
   electionTimeout = 0;
   /** What may go out at once. */
   outbox: Message[] = [];
@@ -84,26 +179,33 @@ export class Replica {
   mustSaveCommit = false;
   /** The hard state known to be on disk. */
   durableHardState: HardState;
-  readonly #listener: TraceListener | undefined;
+  /** The newest snapshot that can be read. */
+  snapshot: Snapshot | null;
+  incoming: IncomingSnapshot | null = null;
+  /** Parts that wait to be handed to the driver. */
+  stagedParts: StagedPart[] = [];
+  snapshotReads: SnapshotRead[] = [];
+  /** To be written with the next batch. */
+  snapshotToInstall: Snapshot | null = null;
+  compactionToWrite: LogStartChange | null = null;
+  /** Proved, and waiting for the state to come as far (Q5). */
+  confirmedReads: ReadyRead[] = [];
+  failedReads: FailedRead[] = [];
 
-  constructor(
-    id: NodeId,
-    persistent: PersistentState,
-    random: Random,
-    options: RaftOptions,
-    rules: Rules,
-    listener: TraceListener | undefined,
-  ) {
+  constructor({ id, persistent, random, options, rules, drawElectionTimeout, listener }: ReplicaInit) {
     this.id = id;
     this.options = options;
-    this.random = random;
-    this.log = new RaftLog(persistent.start, persistent.entries, persistent.hardState.commit);
-    this.configuration = persistent.start.configuration;
-    this.term = persistent.hardState.term;
-    this.vote = persistent.hardState.vote;
-    this.writtenHardState = persistent.hardState;
-    this.durableHardState = persistent.hardState;
+    this.#random = random;
+    this.#drawElectionTimeout = drawElectionTimeout;
     this.#listener = listener;
+    const { start, snapshot = null, entries, hardState } = persistent;
+    this.log = new RaftLog(start, entries, hardState.commit, (snapshot ?? start).index);
+    this.configuration = (snapshot ?? start).configuration;
+    this.snapshot = snapshot;
+    this.term = hardState.term;
+    this.vote = hardState.vote;
+    this.writtenHardState = hardState;
+    this.durableHardState = hardState;
     this.rules =
       listener === undefined
         ? rules
@@ -112,18 +214,27 @@ export class Replica {
           });
   }
 
+  /** E6, E19: drawn afresh at each change of role or leader; a replica that should rather not lead waits longer. */
+  drawElectionTimeout(): void {
+    const { electionTicks, campaignDelayTicks } = this.options;
+    const drawn = this.#drawElectionTimeout?.(electionTicks) ?? electionTicks + this.#random.below(electionTicks);
+    this.electionTimeout = drawn + campaignDelayTicks;
+  }
+
   get tracing(): boolean {
     return this.#listener !== undefined;
   }
 
   /** Ask `tracing` first: building an event costs, and is for listeners only. */
   emit(detail: TraceDetail): void {
+    const { voters, outgoing, learners } = this.configuration;
     this.#listener?.({
       node: this.id,
       role: this.role.name,
       state: this.hardState,
       last: this.log.lastIndex,
-      configuration: this.configuration,
+      conf: [voters, outgoing],
+      learners,
       ...detail,
     });
   }
@@ -138,7 +249,20 @@ export class Replica {
   }
 
   get isVoter(): boolean {
-    return this.configuration.voters.includes(this.id);
+    return isVoter(this.configuration, this.id);
+  }
+
+  get canLead(): boolean {
+    return canLead(this.configuration, this.id);
+  }
+
+  get isJoint(): boolean {
+    return isJoint(this.configuration);
+  }
+
+  /** An entry of our own term is committed: a leader knows then how far the log is (M2, Q1). */
+  get hasCommittedInTerm(): boolean {
+    return this.log.termAt(this.log.commit) === this.term;
   }
 
   /** For appends, heartbeats and pre-votes: they promise nothing that a crash could take back. */
@@ -162,6 +286,20 @@ export class Replica {
   /** Cuts the log, and lowers what writes on their way can still prove about it (D6). */
   truncate(from: Index): void {
     this.log.truncate(from);
-    for (const pending of this.pendingWrites) pending.durableTo = Math.min(pending.durableTo, from - 1);
+    this.#lowerPendingWrites(from - 1);
+  }
+
+  /** Gives way to a snapshot, and to its configuration (S6, M8). */
+  restore(snapshot: Snapshot): void {
+    this.log.restore(snapshot.index, snapshot.term);
+    this.#lowerPendingWrites(snapshot.index);
+    this.configuration = snapshot.configuration;
+    this.snapshot = snapshot;
+    this.snapshotToInstall = snapshot;
+    this.compactionToWrite = null;
+  }
+
+  #lowerPendingWrites(index: Index): void {
+    for (const pending of this.pendingWrites) pending.durableTo = Math.min(pending.durableTo, index);
   }
 }

@@ -1,18 +1,37 @@
 /**
- * The leader's side of log replication and commitment (paper, sections 5.3 and 5.4). Proposals and answers only mark
- * followers as worth a look; appends are built when output is taken, so that everything proposed until then travels
- * together.
+ * The leader's side of log replication (paper, sections 5.3 and 7). Proposals and answers only mark members as worth a
+ * look; appends are built when output is taken, so that everything proposed until then travels together.
  */
+import { advanceCommit } from './commitment.ts';
 import type { Progress } from './progress.ts';
-import { isMajority, majorityIndex } from './quorum.ts';
+import { isQuorum } from './quorum.ts';
+import { confirmReads } from './reading.ts';
 import type { Leader, Replica } from './replica.ts';
 import { becomeFollower } from './roles.ts';
-import type { AppendEntries, AppendEntriesResponse, HeartbeatResponse, NodeId } from './types.ts';
+import { beginTransfer, requestParts, tickTransfer } from './sending-snapshots.ts';
+import { handOver, tickHandOver } from './transfers.ts';
+import type {
+  AppendEntries,
+  AppendEntriesResponse,
+  Entry,
+  HeartbeatResponse,
+  InstallSnapshotResponse,
+  NodeId,
+} from './types.ts';
 import { entryBytes } from './types.ts';
+
+const noData = new Uint8Array(0);
 
 export function tickLeader(replica: Replica, leader: Leader): void {
   leader.ticksSinceHeartbeat++;
   leader.ticksSinceQuorumCheck++;
+  leader.reads.tick();
+  for (const [id, progress] of leader.progress) {
+    progress.catchUp?.tick();
+    tickTransfer(replica, progress, id);
+  }
+  tickHandOver(replica, leader);
+  if (replica.role !== leader) return;
   if (leader.ticksSinceQuorumCheck >= replica.options.electionTicks) {
     leader.ticksSinceQuorumCheck = 0;
     if (replica.options.checkQuorum && !checkQuorum(replica, leader)) {
@@ -20,32 +39,38 @@ export function tickLeader(replica: Replica, leader: Leader): void {
       return;
     }
   }
-  if (leader.ticksSinceHeartbeat >= replica.options.heartbeatTicks) {
-    leader.ticksSinceHeartbeat = 0;
-    broadcastHeartbeat(replica, leader);
-  }
+  if (leader.ticksSinceHeartbeat >= replica.options.heartbeatTicks) beginRound(replica, leader);
 }
 
-/** Whether a majority was heard from since the last check (dissertation, section 6.2). */
+/** Whether a quorum was heard from since the last check (dissertation, section 6.2). */
 function checkQuorum(replica: Replica, leader: Leader): boolean {
-  const quorumIsActive = isMajority(
-    replica.configuration.voters,
+  const quorumIsActive = isQuorum(
+    replica.configuration,
     (id) => id === replica.id || leader.progress.get(id)?.recentlyActive === true,
   );
   for (const progress of leader.progress.values()) progress.recentlyActive = false;
   return replica.rules.mayGoOnLeading({ quorumIsActive });
 }
 
-function broadcastHeartbeat(replica: Replica, leader: Leader): void {
+/** A heartbeat to everybody. All reads that wait go with it. */
+function beginRound(replica: Replica, leader: Leader): void {
+  leader.ticksSinceHeartbeat = 0;
+  const round = leader.reads.begin();
   for (const [to, progress] of leader.progress) {
-    if (to === replica.id) continue;
+    if (to === replica.id) {
+      progress.round = round;
+      continue;
+    }
     const commit = replica.rules.heartbeatCommit({ commit: replica.log.commit, match: progress.match });
-    replica.send({ kind: 'Heartbeat', from: replica.id, to, term: replica.term, commit });
+    replica.send({ kind: 'Heartbeat', from: replica.id, to, term: replica.term, commit, round });
   }
+  // Whoever is a quorum alone needs no answers.
+  confirmReads(replica, leader);
 }
 
-/** Builds the appends that followers are ready for. */
-export function sendAppends(replica: Replica, leader: Leader): void {
+/** Builds whatever is to go to the members: a round for reads that wait, and the appends that members are ready for. */
+export function sendToMembers(replica: Replica, leader: Leader): void {
+  if (leader.reads.wantsRound) beginRound(replica, leader);
   for (const [to, progress] of leader.progress) {
     if (!progress.dirty || to === replica.id) continue;
     progress.dirty = false;
@@ -57,20 +82,25 @@ export function sendAppends(replica: Replica, leader: Leader): void {
 
 /** Sends one append if there is anything to send and room for it; says whether it did. */
 function sendAppend(replica: Replica, to: NodeId, progress: Progress, evenIfEmpty: boolean): boolean {
-  if (progress.state === 'probe' && progress.paused) return false;
+  if (progress.state === 'snapshot' || (progress.state === 'probe' && progress.paused)) return false;
   const { log, options } = replica;
+  const prevIndex = progress.next - 1;
+  const prevTerm = log.termAt(prevIndex);
+  if (prevTerm === undefined) {
+    beginTransfer(replica, to, progress);
+    return false;
+  }
   // R15: a full window still lets an empty append through, whose answer shows what was lost.
   const entries = progress.paused ? [] : log.slice(progress.next, log.lastIndex, options.maxMessageBytes);
   if (entries.length === 0 && !evenIfEmpty) return false;
-  const prevIndex = progress.next - 1;
   replica.send({
     kind: 'AppendEntries',
     from: replica.id,
     to,
     term: replica.term,
     prevIndex,
-    prevTerm: log.termAt(prevIndex) ?? 0,
-    entries,
+    prevTerm,
+    entries: replica.configuration.witnesses.includes(to) ? entries.map(withoutCommand) : entries,
     commit: log.commit,
   });
   let bytes = 0;
@@ -78,6 +108,11 @@ function sendAppend(replica: Replica, to: NodeId, progress: Progress, evenIfEmpt
   progress.sent(entries.length, bytes);
   progress.sentCommit(log.commit);
   return true;
+}
+
+/** M16: what a witness holds of an entry. */
+function withoutCommand(entry: Entry): Entry {
+  return entry.kind === 'command' ? { ...entry, data: noData } : entry;
 }
 
 export function handleAppendEntriesResponse(replica: Replica, leader: Leader, message: AppendEntriesResponse): void {
@@ -88,6 +123,7 @@ export function handleAppendEntriesResponse(replica: Replica, leader: Leader, me
   if (!rules.isPossibleAcknowledgement({ index: message.index, lastIndex: log.lastIndex })) return;
   if (message.conflict === null) {
     acknowledge(replica, leader, progress, message.index);
+    if (replica.role === leader) handOver(replica, leader);
   } else {
     const { index, term } = message.conflict;
     // R12: the follower skipped its own entries above the term of ours; we skip ours above the term of its.
@@ -101,9 +137,16 @@ export function handleAppendEntriesResponse(replica: Replica, leader: Leader, me
 
 /** A member, or we ourselves, holds our log durably up to `index`. */
 export function acknowledge(replica: Replica, leader: Leader, progress: Progress, index: number): void {
+  const { log, options } = replica;
   const isNews = progress.acknowledge(index);
-  // R16: an answer that only confirms the match still ends probing.
-  if (progress.state === 'probe' && (isNews || progress.match === index)) progress.becomeReplicate();
+  progress.catchUp?.reached(progress.match, log.lastIndex, options.electionTicks);
+  if (progress.state === 'probe') {
+    // R16: an answer that only confirms the match still ends probing.
+    if (isNews || progress.match === index) progress.becomeReplicate();
+  } else if (progress.state === 'snapshot' && isNews && progress.match >= log.startIndex) {
+    // S2: any acknowledgement that reconnects with our log ends the transfer, even below the snapshot's index.
+    progress.becomeReplicate();
+  }
   progress.dirty = true;
   if (isNews) advanceCommit(replica, leader);
 }
@@ -112,11 +155,29 @@ export function handleHeartbeatResponse(replica: Replica, leader: Leader, messag
   const progress = leader.progress.get(message.from);
   if (progress === undefined) return;
   progress.recentlyActive = true;
+  progress.round = Math.max(progress.round, message.round);
   progress.allowNext();
   if (progress.match < replica.log.lastIndex || progress.state === 'probe') {
     progress.dirty = true;
     progress.nudge = true;
   }
+  confirmReads(replica, leader);
+}
+
+export function handleInstallSnapshotResponse(
+  replica: Replica,
+  leader: Leader,
+  message: InstallSnapshotResponse,
+): void {
+  const progress = leader.progress.get(message.from);
+  if (progress === undefined) return;
+  progress.recentlyActive = true;
+  const { transfer } = progress;
+  // S7: an answer about another snapshot than the one on its way is stale.
+  const { snapshotIndex, snapshotId } = message;
+  if (transfer?.snapshot.index !== snapshotIndex || transfer.snapshot.id !== snapshotId) return;
+  transfer.acknowledge(message.offset);
+  requestParts(replica, progress, message.from);
 }
 
 /** Appends ahead of answers make no sense on a path that loses them: back to one probe for each heartbeat (R13). */
@@ -128,20 +189,4 @@ export function reportUnreachable(leader: Leader, id: NodeId): void {
 /** The transport refused an append: it, and what was built after it, waits for the next answer of the follower (R13). */
 export function reportUnsent(leader: Leader, { to, prevIndex }: AppendEntries): void {
   leader.progress.get(to)?.unsent(prevIndex);
-}
-
-/** Commits what a majority holds, if that is of our own term (R6, R22). */
-function advanceCommit(replica: Replica, leader: Leader): void {
-  const { log, rules } = replica;
-  const before = log.commit;
-  const index = majorityIndex(replica.configuration.voters, (id) => leader.progress.get(id)?.match ?? 0);
-  if (index <= before) return;
-  if (!rules.mayCommitByCounting({ entryTerm: log.termAt(index), term: replica.term })) return;
-  log.commitTo(index);
-  if (replica.tracing) replica.emit({ name: 'Commit' });
-  for (let i = before + 1; i <= index; i++) {
-    const entry = log.entryAt(i);
-    if (entry?.kind === 'command' && entry.term === replica.term) leader.uncommittedBytes -= entryBytes(entry);
-  }
-  for (const progress of leader.progress.values()) progress.dirty = true;
 }

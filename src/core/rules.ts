@@ -29,20 +29,42 @@ export const standardRules = {
   },
 
   /**
-   * E7. While a leader was heard from within the minimum election timeout, a campaign is a disturbance.
-   * [dissertation, sections 4.2.3 and 6.2]
+   * E7, Q7. While a leader was heard from within the minimum election timeout, a campaign is a disturbance, unless the
+   * leader has asked for it. Where there are leases, a replica that has just started may have heard from one and not know
+   * it. [dissertation, sections 4.2.3, 6.2 and 6.4.1]
    */
   isDisturbance(of: {
     readonly leader: NodeId | null;
     readonly ticksSinceContact: number;
+    readonly ticksSinceStart: number;
     readonly electionTicks: number;
+    readonly leaseReads: boolean;
+    readonly isTransfer: boolean;
   }): boolean {
+    if (of.isTransfer) return false;
+    if (of.leaseReads && of.ticksSinceStart < of.electionTicks) return true;
     return of.leader !== null && of.ticksSinceContact < of.electionTicks;
   },
 
-  /** E14. Only a voter campaigns. [etcd-io/raft `promotable`] */
-  mayCampaign(of: { readonly isVoter: boolean }): boolean {
-    return of.isVoter;
+  /**
+   * E14, E16, M12, M16. Only who can lead campaigns: a voter that holds commands and was not told that it is removed; not
+   * while a snapshot, or a committed change of membership, is waiting to be applied. [etcd-io/raft `promotable`, `hup`]
+   */
+  mayCampaign(of: {
+    readonly canLead: boolean;
+    readonly isRemoved: boolean;
+    readonly isRestoring: boolean;
+    readonly hasUnappliedChange: boolean;
+  }): boolean {
+    return of.canLead && !of.isRemoved && !of.isRestoring && !of.hasUnappliedChange;
+  },
+
+  /**
+   * M12. A candidate that we do not know, with a log that ends before our configuration began, was removed by it or
+   * before: had it been added later, its log would reach further. [dissertation, section 4.2.3; ids are never used again]
+   */
+  wasRemoved(of: { readonly isMember: boolean; readonly candidateLastIndex: Index; readonly version: Index }): boolean {
+    return !of.isMember && of.candidateLastIndex < of.version;
   },
 
   /** E13. A term has one leader. [paper, Election Safety] */
@@ -88,6 +110,71 @@ export const standardRules = {
   /** R10. Nobody can acknowledge what was never sent: an answer above our last index is refused. */
   isPossibleAcknowledgement(of: { readonly index: Index; readonly lastIndex: Index }): boolean {
     return of.index <= of.lastIndex;
+  },
+
+  /** M1. One change of membership at a time: the last one must be applied before the next is proposed. [paper, section 6] */
+  isChangeFree(of: { readonly pendingChangeIndex: Index; readonly applied: Index }): boolean {
+    return of.pendingChangeIndex <= of.applied;
+  },
+
+  /** M2. No change of membership before an entry of this term is committed. [raft-dev, "bug in single-server changes"] */
+  mayChangeMembership(of: { readonly commitTerm: Term | undefined; readonly term: Term }): boolean {
+    return of.commitTerm === of.term;
+  },
+
+  /** M9. Compare and set: a change is made to the configuration that its author has seen. */
+  isExpectedVersion(of: { readonly expected: Index | null; readonly version: Index }): boolean {
+    return of.expected === null || of.expected === of.version;
+  },
+
+  /** M14. A learner becomes a voter when it keeps up. [dissertation, section 4.2.1] */
+  mayPromote(of: { readonly isLearner: boolean; readonly isCaughtUp: boolean }): boolean {
+    return !of.isLearner || of.isCaughtUp;
+  },
+
+  /** T1. Leadership goes to a voter that can lead, once it holds the whole log. [dissertation, section 3.10] */
+  mayTakeOver(of: { readonly canLead: boolean; readonly match: Index; readonly lastIndex: Index }): boolean {
+    return of.canLead && of.match === of.lastIndex;
+  },
+
+  /** Q1. A leader answers reads only once an entry of its term is committed. [dissertation, section 6.4] */
+  knowsCommit(of: { readonly commitTerm: Term | undefined; readonly term: Term }): boolean {
+    return of.commitTerm === of.term;
+  },
+
+  /** Q2, M4, Q8. A read is confirmed by a quorum that answered the round which began after it, or a later one. */
+  isConfirmed(of: { readonly round: number; readonly quorumRound: number }): boolean {
+    return of.round <= of.quorumRound;
+  },
+
+  /** Q5. A read is served from a state that has come as far as the read index. [dissertation, section 6.4] */
+  mayServeRead(of: { readonly readIndex: Index; readonly applied: Index }): boolean {
+    return of.readIndex <= of.applied;
+  },
+
+  /** Q7. A lease holds while it runs, has not been voided, and the log is known. [dissertation, section 6.4.1] */
+  mayReadOnLease(of: { readonly leaseReads: boolean; readonly hasLease: boolean; readonly knowsCommit: boolean }): boolean {
+    return of.leaseReads && of.hasLease && of.knowsCommit;
+  },
+
+  /** S1. A snapshot is sent only when the entry that is needed is gone, and to somebody who is there. [etcd-io/raft] */
+  maySendSnapshot(of: { readonly prevTerm: Term | undefined; readonly recentlyActive: boolean }): boolean {
+    return of.prevTerm === undefined && of.recentlyActive;
+  },
+
+  /** S3. A snapshot of what is committed here is of no use; it would take the state back. [etcd-io/raft `restore`] */
+  isSnapshotNews(of: { readonly snapshotIndex: Index; readonly commit: Index }): boolean {
+    return of.snapshotIndex > of.commit;
+  },
+
+  /** S3. A log that holds the last entry of a snapshot holds all of it, and stays. [paper, section 7] */
+  holdsSnapshot(of: { readonly snapshotTerm: Term; readonly ownTerm: Term | undefined }): boolean {
+    return of.ownTerm === of.snapshotTerm;
+  },
+
+  /** S8. Compaction goes no further than what is applied, and in a snapshot. [hashicorp/raft] */
+  mayCompact(of: { readonly index: Index; readonly applied: Index; readonly snapshotIndex: Index }): boolean {
+    return of.index <= of.applied && of.index <= of.snapshotIndex;
   },
 
   /** R18. The limit on uncommitted bytes admits anything while nothing is outstanding. [etcd-io/raft] */

@@ -1,22 +1,48 @@
 /** The front door for messages: what their term means (E1, E2), then who handles them in which role. */
+import { isMember } from './configuration.ts';
 import {
   handleRequestPreVote,
   handleRequestPreVoteResponse,
   handleRequestVote,
   handleRequestVoteResponse,
   isDisturbance,
+  learnRemoval,
   refuseVote,
+  wasRemoved,
 } from './elections.ts';
 import { handleAppendEntries, handleHeartbeat, heedLeader } from './following.ts';
+import { handleReadIndex, handleReadIndexResponse } from './reading.ts';
 import type { Replica } from './replica.ts';
-import { handleAppendEntriesResponse, handleHeartbeatResponse } from './replication.ts';
+import { handleAppendEntriesResponse, handleHeartbeatResponse, handleInstallSnapshotResponse } from './replication.ts';
 import { becomeFollower } from './roles.ts';
-import type { Message } from './types.ts';
+import { handleInstallSnapshot } from './snapshots.ts';
+import { handleTimeoutNow } from './transfers.ts';
+import type { Message, MessageKind } from './types.ts';
+
+/** M17: a request from somebody unknown may be from a newer configuration than ours; an answer may not. */
+const isResponse: Readonly<Record<MessageKind, boolean>> = {
+  RequestVote: false,
+  RequestVoteResponse: true,
+  RequestPreVote: false,
+  RequestPreVoteResponse: true,
+  AppendEntries: false,
+  AppendEntriesResponse: true,
+  Heartbeat: false,
+  HeartbeatResponse: true,
+  InstallSnapshot: false,
+  InstallSnapshotResponse: true,
+  TimeoutNow: false,
+  ReadIndex: false,
+  ReadIndexResponse: true,
+};
 
 export function step(replica: Replica, message: Message): void {
   if (replica.tracing) replica.emit({ name: `Receive${message.kind}`, message });
-  // M17: a request from somebody unknown may be from a newer configuration than ours; an answer may not.
-  if (isResponse(message) && !replica.configuration.voters.includes(message.from)) return;
+  if (isResponse[message.kind] && !isMember(replica.configuration, message.from)) return;
+  if (isRemovalNotice(message)) {
+    learnRemoval(replica);
+    return;
+  }
   if (message.term < replica.term) {
     answerFromLaterTerm(replica, message);
     return;
@@ -25,13 +51,8 @@ export function step(replica: Replica, message: Message): void {
   handle(replica, message);
 }
 
-function isResponse(message: Message): boolean {
-  return (
-    message.kind === 'RequestVoteResponse' ||
-    message.kind === 'RequestPreVoteResponse' ||
-    message.kind === 'AppendEntriesResponse' ||
-    message.kind === 'HeartbeatResponse'
-  );
+function isRemovalNotice(message: Message): boolean {
+  return (message.kind === 'RequestVoteResponse' || message.kind === 'RequestPreVoteResponse') && message.removed;
 }
 
 /** E2: a sender stuck in an earlier term learns of ours, or it could never take part again. */
@@ -51,12 +72,19 @@ function answerFromLaterTerm(replica: Replica, message: Message): void {
       });
       break;
     case 'Heartbeat':
-      replica.answer({ ...reply, kind: 'HeartbeatResponse' });
+    case 'InstallSnapshot':
+    case 'TimeoutNow':
+      replica.answer({ ...reply, kind: 'HeartbeatResponse', round: 0 });
+      break;
+    case 'ReadIndex':
+      replica.answer({ ...reply, kind: 'ReadIndexResponse', context: message.context, index: null });
       break;
     case 'RequestVoteResponse':
     case 'RequestPreVoteResponse':
     case 'AppendEntriesResponse':
     case 'HeartbeatResponse':
+    case 'InstallSnapshotResponse':
+    case 'ReadIndexResponse':
       break;
   }
 }
@@ -66,7 +94,7 @@ function enterLaterTerm(replica: Replica, message: Message): boolean {
   switch (message.kind) {
     case 'RequestVote':
     case 'RequestPreVote':
-      if (isDisturbance(replica)) {
+      if (isDisturbance(replica, message) || wasRemoved(replica, message)) {
         refuseVote(replica, message);
         return false;
       }
@@ -79,11 +107,16 @@ function enterLaterTerm(replica: Replica, message: Message): boolean {
       return true;
     case 'AppendEntries':
     case 'Heartbeat':
+    case 'InstallSnapshot':
       becomeFollower(replica, message.term, message.from);
       return true;
     case 'RequestVoteResponse':
     case 'AppendEntriesResponse':
     case 'HeartbeatResponse':
+    case 'InstallSnapshotResponse':
+    case 'TimeoutNow':
+    case 'ReadIndex':
+    case 'ReadIndexResponse':
       becomeFollower(replica, message.term, null);
       return true;
   }
@@ -106,6 +139,16 @@ function handle(replica: Replica, message: Message): void {
       heedLeader(replica, message.from);
       handleHeartbeat(replica, message);
       break;
+    case 'InstallSnapshot':
+      heedLeader(replica, message.from);
+      handleInstallSnapshot(replica, message);
+      break;
+    case 'TimeoutNow':
+      if (role.name === 'follower') handleTimeoutNow(replica, role, message);
+      break;
+    case 'ReadIndex':
+      handleReadIndex(replica, message);
+      break;
     // E10: an answer counts in the role that asked for it, and nowhere else.
     case 'RequestVoteResponse':
       if (role.name === 'candidate') handleRequestVoteResponse(replica, role, message);
@@ -118,6 +161,12 @@ function handle(replica: Replica, message: Message): void {
       break;
     case 'HeartbeatResponse':
       if (role.name === 'leader') handleHeartbeatResponse(replica, role, message);
+      break;
+    case 'InstallSnapshotResponse':
+      if (role.name === 'leader') handleInstallSnapshotResponse(replica, role, message);
+      break;
+    case 'ReadIndexResponse':
+      if (role.name === 'follower') handleReadIndexResponse(replica, role, message);
       break;
   }
 }

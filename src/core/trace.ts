@@ -2,8 +2,9 @@
  * What a replica tells about itself: one event for each transition, emitted synchronously where it happens. Checkers,
  * visualizers and trace exporters all feed from this one stream; nothing is built when nobody listens.
  */
+import type { MembershipChange } from './configuration.ts';
 import type { Decision } from './rules.ts';
-import type { Configuration, Entry, HardState, Index, Message, MessageKind, NodeId } from './types.ts';
+import type { Configuration, Entry, HardState, Index, Message, MessageKind, NodeId, Snapshot } from './types.ts';
 
 export type RoleName = 'follower' | 'pre-candidate' | 'candidate' | 'leader';
 
@@ -18,10 +19,19 @@ export type TraceDetail =
   | { readonly name: `Receive${MessageKind}`; readonly message: Message }
   /** A leader appended one entry to its log. */
   | { readonly name: 'Replicate'; readonly entry: Entry }
+  /** A leader's own acknowledgement of its log, sent when it appends and received when that is durable (D3). */
+  | { readonly name: 'SendSelfAppend' | 'ReceiveSelfAppend'; readonly ackIndex: Index }
   /** The commit index moved. */
   | { readonly name: 'Commit' }
+  /** A change of membership was appended, and one came into force. */
+  | { readonly name: 'ChangeConf'; readonly change: MembershipChange }
+  | { readonly name: 'ApplyConfChange'; readonly configuration: Configuration }
   /** A write is durable: the log up to `durable`, and this hard state. */
   | { readonly name: 'Persisted'; readonly durable: Index; readonly hardState: HardState }
+  | { readonly name: 'SnapshotTaken' | 'SnapshotInstalled'; readonly snapshot: Snapshot }
+  | { readonly name: 'TransferStart'; readonly target: NodeId }
+  | { readonly name: 'ReadStart'; readonly context: number }
+  | { readonly name: 'ReadReady'; readonly context: number; readonly index: Index }
   /** A rule was asked. */
   | { readonly name: 'Decision'; readonly decision: Decision };
 
@@ -32,7 +42,9 @@ export interface TraceContext {
   readonly state: HardState;
   /** The last index of the log. */
   readonly last: Index;
-  readonly configuration: Configuration;
+  /** The voters, and those of the outgoing half. */
+  readonly conf: readonly [readonly NodeId[], readonly NodeId[]];
+  readonly learners: readonly NodeId[];
 }
 
 export type TraceEvent = TraceContext & TraceDetail;

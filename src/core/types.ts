@@ -1,6 +1,6 @@
 /**
- * The vocabulary of the core: ids, entries, the persistent state of Figure 2 of the Raft paper, and the messages that
- * replicas exchange. Everything here is plain, readable data.
+ * The vocabulary of the core: ids, entries, configurations, the persistent state of Figure 2 of the Raft paper, and the
+ * messages that replicas exchange. Everything here is plain, readable data.
  */
 
 /** Names one replica of one group, for ever: a replica that lost its storage comes back under another id. */
@@ -12,19 +12,38 @@ export type Term = number;
 /** A safe integer; the first entry of a log has index 1, and 0 stands before it. */
 export type Index = number;
 
-/** `empty` is the entry with which a leader opens its term; `command` carries opaque bytes for the machine. */
-export type EntryKind = 'empty' | 'command';
+/**
+ * `empty` is the entry with which a leader opens its term; `command` carries opaque bytes for the machine;
+ * `configuration` carries a change of membership (`membership-change.ts` reads and writes it).
+ */
+export type EntryKind = 'empty' | 'command' | 'configuration';
 
 export interface Entry {
   readonly index: Index;
   readonly term: Term;
   readonly kind: EntryKind;
+  /** Empty in the log of a witness, whatever it was, unless it is a configuration. */
   readonly data: Uint8Array;
 }
 
-/** The members of a group. Voters are distinct and in ascending order. */
+/**
+ * Who takes part in what. Every list holds distinct ids in ascending order; voters and learners are disjoint. While
+ * `outgoing` is not empty the configuration is joint: decisions need a majority of `voters` and one of `outgoing`
+ * (dissertation, section 4.3).
+ */
 export interface Configuration {
+  /** The index of the entry that brought it, 0 for the founding one: what compare-and-set compares (M9). */
+  readonly version: Index;
   readonly voters: readonly NodeId[];
+  readonly outgoing: readonly NodeId[];
+  /** Receive the log, and count for nothing. */
+  readonly learners: readonly NodeId[];
+  /** Voters of the outgoing half that become learners when it is left (M6). */
+  readonly learnersNext: readonly NodeId[];
+  /** Those voters, of either half, that vote and acknowledge but hold no commands, and never lead (M16). */
+  readonly witnesses: readonly NodeId[];
+  /** Whether the leader leaves the joint configuration without being asked (M5). */
+  readonly autoLeave: boolean;
 }
 
 /**
@@ -44,11 +63,20 @@ export interface LogStart {
   readonly configuration: Configuration;
 }
 
+/** The machine's state at one applied entry, and the configuration in force there (S5). The bytes are kept elsewhere. */
+export interface Snapshot extends LogStart {
+  /** Names the bytes: equal ids mean equal bytes, so that a transfer may be resumed from another member (S7). */
+  readonly id: string;
+  readonly bytes: number;
+}
+
 /** What a replica is constructed from: all that its storage holds. */
 export interface PersistentState {
   readonly hardState: HardState;
   readonly start: LogStart;
   readonly entries: readonly Entry[];
+  /** The newest snapshot, if there is one; at or after `start`. */
+  readonly snapshot?: Snapshot | null;
 }
 
 interface Envelope {
@@ -63,11 +91,15 @@ export interface RequestVote extends Envelope {
   readonly kind: 'RequestVote';
   readonly lastIndex: Index;
   readonly lastTerm: Term;
+  /** The leader itself has asked for this election: it disturbs nobody (dissertation, section 4.2.3). */
+  readonly transfer: boolean;
 }
 
 export interface RequestVoteResponse extends Envelope {
   readonly kind: 'RequestVoteResponse';
   readonly granted: boolean;
+  /** The candidate was removed from the group, and does not know it (M12). */
+  readonly removed: boolean;
 }
 
 /** Asks whether a vote would be granted in a term not yet begun (dissertation, section 9.6). */
@@ -80,6 +112,8 @@ export interface RequestPreVote extends Envelope {
 export interface RequestPreVoteResponse extends Envelope {
   readonly kind: 'RequestPreVoteResponse';
   readonly granted: boolean;
+  /** The candidate was removed from the group, and does not know it (M12). */
+  readonly removed: boolean;
 }
 
 /** Replicates entries that follow (prevIndex, prevTerm), none of them for a probe (paper, section 5.3). */
@@ -109,10 +143,49 @@ export interface AppendEntriesResponse extends Envelope {
 export interface Heartbeat extends Envelope {
   readonly kind: 'Heartbeat';
   readonly commit: Index;
+  /** Counts the rounds of this leadership: an answer proves that it led when the round began (Q2). */
+  readonly round: number;
 }
 
 export interface HeartbeatResponse extends Envelope {
   readonly kind: 'HeartbeatResponse';
+  /** The round that is answered. */
+  readonly round: number;
+}
+
+/** A part of a snapshot, for a follower that is behind the log (paper, section 7). */
+export interface InstallSnapshot extends Envelope {
+  readonly kind: 'InstallSnapshot';
+  readonly snapshot: Snapshot;
+  readonly offset: number;
+  readonly data: Uint8Array;
+}
+
+export interface InstallSnapshotResponse extends Envelope {
+  readonly kind: 'InstallSnapshotResponse';
+  readonly snapshotIndex: Index;
+  readonly snapshotId: string;
+  /** Bytes that are held without a gap: where to go on. */
+  readonly offset: number;
+}
+
+/** Asks a voter that is up to date to campaign at once (dissertation, section 3.10). */
+export interface TimeoutNow extends Envelope {
+  readonly kind: 'TimeoutNow';
+}
+
+/** Asks the leader for an index that a read has to wait for (dissertation, section 6.4). */
+export interface ReadIndex extends Envelope {
+  readonly kind: 'ReadIndex';
+  /** Names the read among those of its sender. */
+  readonly context: number;
+}
+
+export interface ReadIndexResponse extends Envelope {
+  readonly kind: 'ReadIndexResponse';
+  readonly context: number;
+  /** Null when the read is refused: whoever was asked does not lead. */
+  readonly index: Index | null;
 }
 
 export type Message =
@@ -123,7 +196,12 @@ export type Message =
   | AppendEntries
   | AppendEntriesResponse
   | Heartbeat
-  | HeartbeatResponse;
+  | HeartbeatResponse
+  | InstallSnapshot
+  | InstallSnapshotResponse
+  | TimeoutNow
+  | ReadIndex
+  | ReadIndexResponse;
 
 export type MessageKind = Message['kind'];
 

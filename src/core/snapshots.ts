@@ -1,0 +1,130 @@
+/**
+ * The follower's side of snapshots (paper, section 7), and compaction. A snapshot comes in parts, which the driver keeps;
+ * when all are there, it takes the place of the log, and of the configuration, in one step (S6).
+ */
+import { commitTo } from './following.ts';
+import type { IncomingSnapshot, Replica } from './replica.ts';
+import type { Index, InstallSnapshot, NodeId, Snapshot } from './types.ts';
+
+export function handleInstallSnapshot(replica: Replica, message: InstallSnapshot): void {
+  const { snapshot, offset, data } = message;
+  if (isOfNoUse(replica, message.from, snapshot)) return;
+  const incoming = incomingFor(replica, snapshot);
+  // S7: a snapshot older than the one that is being received comes from a stream that is over.
+  if (incoming === null) return;
+  const isNext = offset === incoming.received && offset + data.byteLength <= snapshot.bytes;
+  if (!isNext) {
+    answerPart(replica, message.from, incoming, incoming.received);
+    return;
+  }
+  incoming.received += data.byteLength;
+  replica.stagedParts.push({ snapshot, offset, data });
+}
+
+/** S3: a snapshot that tells us nothing, or no more than that our own log is committed so far. */
+function isOfNoUse(replica: Replica, from: NodeId, { index, term }: Snapshot): boolean {
+  const { log, rules } = replica;
+  const isNews = rules.isSnapshotNews({ snapshotIndex: index, commit: log.commit });
+  if (isNews && !rules.holdsSnapshot({ snapshotTerm: term, ownTerm: log.termAt(index) })) return false;
+  if (isNews) commitTo(replica, index);
+  acknowledgeCommit(replica, from);
+  return true;
+}
+
+function acknowledgeCommit(replica: Replica, to: NodeId): void {
+  const { id: from, term, log } = replica;
+  replica.sendWhenDurable({ kind: 'AppendEntriesResponse', from, to, term, index: log.commit, conflict: null });
+}
+
+/** What we hold of a snapshot; it begins anew when another one was being received before. */
+function incomingFor(replica: Replica, snapshot: Snapshot): IncomingSnapshot | null {
+  const { incoming } = replica;
+  if (incoming !== null) {
+    if (isSame(incoming.snapshot, snapshot)) return incoming;
+    if (incoming.snapshot.index > snapshot.index) return null;
+  }
+  replica.stagedParts = [];
+  replica.incoming = { snapshot, received: 0, staged: 0 };
+  return replica.incoming;
+}
+
+/** S7: only equal bytes can be put together. */
+function isSame(one: Snapshot, other: Snapshot): boolean {
+  return one.index === other.index && one.term === other.term && one.id === other.id && one.bytes === other.bytes;
+}
+
+function answerPart(replica: Replica, to: NodeId, { snapshot }: IncomingSnapshot, offset: number): void {
+  const { id: from, term } = replica;
+  const { index: snapshotIndex, id: snapshotId } = snapshot;
+  replica.answer({ kind: 'InstallSnapshotResponse', from, to, term, snapshotIndex, snapshotId, offset });
+}
+
+/** The driver holds the parts of a snapshot up to `offset`. With the last one it is installed. */
+export function partStaged(replica: Replica, snapshot: Snapshot, offset: number): void {
+  const { incoming, leader } = replica;
+  if (incoming === null || !isSame(incoming.snapshot, snapshot) || offset > incoming.received) return;
+  incoming.staged = offset;
+  if (leader !== null) answerPart(replica, leader, incoming, offset);
+  if (offset < snapshot.bytes) return;
+  replica.incoming = null;
+  // The log may have come as far by itself meanwhile.
+  if (leader !== null && isOfNoUse(replica, leader, snapshot)) return;
+  if (snapshot.index <= replica.log.commit) return;
+  replica.restore(snapshot);
+  if (replica.tracing) replica.emit({ name: 'SnapshotInstalled', snapshot });
+  if (leader !== null) acknowledgeCommit(replica, leader);
+}
+
+/** What was received of a snapshot is of no use: it begins anew. */
+export function partsDamaged(replica: Replica, snapshot: Snapshot): void {
+  const { incoming, leader } = replica;
+  if (incoming === null || !isSame(incoming.snapshot, snapshot)) return;
+  replica.incoming = null;
+  if (leader !== null) answerPart(replica, leader, incoming, 0);
+}
+
+/** A snapshot of our own state is durable. */
+export function snapshotTaken(replica: Replica, snapshot: Snapshot): void {
+  if (replica.snapshot !== null && snapshot.index <= replica.snapshot.index) return;
+  replica.snapshot = snapshot;
+  if (replica.tracing) replica.emit({ name: 'SnapshotTaken', snapshot });
+}
+
+/**
+ * Drops entries that the newest snapshot holds, up to `index` at the most, but leaves a tail, and what members need that
+ * are receiving a snapshot now (S8). Gives the index of the last entry that is gone.
+ */
+export function compact(replica: Replica, index: Index): Index {
+  const { log, rules, snapshot } = replica;
+  const snapshotIndex = snapshot?.index ?? 0;
+  const to = Math.min(index, snapshotIndex, log.applied, tailStart(replica, snapshotIndex), neededByTransfers(replica));
+  const term = log.termAt(to);
+  if (term === undefined || to <= log.startIndex) return log.startIndex;
+  if (!rules.mayCompact({ index: to, applied: log.applied, snapshotIndex })) return log.startIndex;
+  log.compact(to);
+  replica.compactionToWrite = { index: to, term };
+  return to;
+}
+
+/** The last index that may go if the tail before `snapshotIndex` is to stay: so many entries, or so many bytes, if fewer. */
+function tailStart({ log, options }: Replica, snapshotIndex: Index): Index {
+  let index = snapshotIndex;
+  let bytes = log.bytesAfter(snapshotIndex);
+  const floor = Math.max(log.startIndex, snapshotIndex - options.trailingEntries);
+  const beyond = bytes;
+  while (index > floor) {
+    bytes = log.bytesAfter(index - 1) - beyond;
+    if (bytes > options.trailingBytes) break;
+    index--;
+  }
+  return index;
+}
+
+function neededByTransfers({ role }: Replica): Index {
+  let needed = Number.POSITIVE_INFINITY;
+  if (role.name !== 'leader') return needed;
+  for (const { transfer } of role.progress.values()) {
+    if (transfer !== null) needed = Math.min(needed, transfer.snapshot.index);
+  }
+  return needed;
+}
