@@ -4,7 +4,7 @@
  */
 const mayImport = {
   core: [],
-  encoding: [],
+  encoding: ['core'],
   machine: ['core', 'encoding'],
   storage: ['core', 'encoding'],
   transport: ['core', 'encoding', 'machine'],

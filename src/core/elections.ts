@@ -14,12 +14,13 @@ export function tickElection(replica: Replica): void {
 }
 
 /** Whether this replica may stand for election now. */
-export function mayCampaign(replica: Replica): boolean {
+function mayCampaign(replica: Replica, transfer: boolean): boolean {
   return replica.rules.mayCampaign({
     canLead: replica.canLead,
     isRemoved: replica.isRemoved,
     isRestoring: replica.log.isRestoring,
     hasUnappliedChange: hasUnappliedChange(replica),
+    owesLease: replica.owesLease && !transfer,
   });
 }
 
@@ -33,7 +34,7 @@ function hasUnappliedChange({ log }: Replica): boolean {
 
 /** Campaigns now. Does nothing in a leader, nor in a replica that may not lead. */
 export function campaign(replica: Replica): void {
-  if (replica.role.name === 'leader' || !mayCampaign(replica)) return;
+  if (replica.role.name === 'leader' || !mayCampaign(replica, false)) return;
   if (!replica.options.preVote) {
     startElection(replica, false);
     return;
@@ -45,7 +46,7 @@ export function campaign(replica: Replica): void {
 
 /** T4: a campaign that the leader has asked for needs no pre-votes, and disturbs nobody. */
 export function campaignForTransfer(replica: Replica): void {
-  startElection(replica, true);
+  if (mayCampaign(replica, true)) startElection(replica, true);
 }
 
 function requestPreVotes(replica: Replica): void {
@@ -80,19 +81,18 @@ export function isDisturbance(replica: Replica, request: RequestVote | RequestPr
   return replica.rules.isDisturbance({
     leader: replica.leader,
     ticksSinceContact: replica.ticksSinceContact,
-    ticksSinceStart: replica.ticksSinceStart,
     electionTicks: replica.options.electionTicks,
-    leaseReads: replica.options.leaseReads,
+    owesLease: replica.owesLease,
     isTransfer: request.kind === 'RequestVote' && request.transfer,
   });
 }
 
 /** Whether the candidate was removed, and does not know it (M12). */
-export function wasRemoved({ rules, configuration }: Replica, request: RequestVote | RequestPreVote): boolean {
+export function wasRemoved({ rules, configuration, log }: Replica, request: RequestVote | RequestPreVote): boolean {
   return rules.wasRemoved({
     isMember: isMember(configuration, request.from),
     candidateLastIndex: request.lastIndex,
-    version: configuration.version,
+    applied: log.applied,
   });
 }
 

@@ -15,8 +15,7 @@ export function heedLeader(replica: Replica, leader: NodeId): void {
   }
   if (role.name !== 'follower' || role.leader === null) becomeFollower(replica, replica.term, leader);
   replica.ticksSinceContact = 0;
-  // Somebody who leads us has us for a member, whatever we were told before.
-  replica.isRemoved = false;
+  replica.ticksSinceLeader = 0;
 }
 
 export function handleAppendEntries(replica: Replica, message: AppendEntries): void {

@@ -108,16 +108,6 @@ export class RaftLog {
     return found <= term ? { index: low, term: found } : { index: low - 1, term: 0 };
   }
 
-  /** Bytes of the entries after `index`, as far as they are there. */
-  bytesAfter(index: Index): number {
-    let bytes = 0;
-    for (let i = Math.max(0, index - this.#startIndex); i < this.#entries.length; i++) {
-      const entry = this.#entries[i];
-      if (entry !== undefined) bytes += entryBytes(entry);
-    }
-    return bytes;
-  }
-
   /** The first of these entries that the log does not hold, undefined if it holds, or held, them all (R2). */
   firstMissing(entries: readonly Entry[]): Entry | undefined {
     return entries.find(({ index, term }) => index > this.#startIndex && this.termAt(index) !== term);
@@ -183,7 +173,7 @@ export class RaftLog {
     this.#applying = index;
     this.#written = index;
     this.#durable = index;
-    this.#truncateFrom = null;
+    this.#truncateFrom = index + 1;
   }
 
   /** Never goes back; an index beyond the log is the caller's violation of R7. */

@@ -3,10 +3,12 @@
  * and in order, messages that depend on it are released by its completion and not before (D1 to D7).
  */
 import { InvariantViolation } from './errors.ts';
-import type { Replica, Write } from './replica.ts';
-import { acknowledge, sendAppends } from './replication.ts';
+import { applyChange, leaveJointIfDue } from './membership.ts';
+import { askForReads, hasReadyReads, takeReadyReads } from './reading.ts';
+import type { FailedRead, ReadyRead, Replica, SnapshotRead, StagedPart, Write } from './replica.ts';
+import { acknowledge, hasWordForMembers, sendToMembers } from './replication.ts';
 import { step } from './step.ts';
-import type { Entry, HardState, Message } from './types.ts';
+import type { Entry, HardState, Index, Message } from './types.ts';
 
 /** One batch of effects. The parts are independent: none needs to wait for another. */
 export interface Ready {
@@ -16,52 +18,73 @@ export interface Ready {
   readonly messages: readonly Message[];
   /** To apply, in order; call `applied` when done. */
   readonly committed: readonly Entry[];
+  /** May be served from the state as it is applied now. */
+  readonly reads: readonly ReadyRead[];
+  /** Will not be served. */
+  readonly failedReads: readonly FailedRead[];
+  /** Received parts of a snapshot to keep, in order; call `partStaged` for each that is durable. */
+  readonly snapshotParts: readonly StagedPart[];
+  /** Parts of a snapshot to read for others; call `partRead` with each, or `reportSnapshot` if it cannot be read. */
+  readonly snapshotReads: readonly SnapshotRead[];
 }
 
 export function hasReady(replica: Replica): boolean {
-  if (replica.role.name === 'leader') sendAppends(replica, replica.role);
+  const { role, log } = replica;
   return (
     replica.outbox.length > 0 ||
     replica.outboxWhenDurable.length > 0 ||
-    replica.log.hasUnwritten ||
-    replica.log.hasApplicable ||
-    hardStateToWrite(replica) !== null
+    log.hasUnwritten ||
+    log.hasApplicable ||
+    replica.failedReads.length > 0 ||
+    replica.stagedParts.length > 0 ||
+    replica.snapshotReads.length > 0 ||
+    hardStateToWrite(replica) !== null ||
+    hasReadyReads(replica) ||
+    (role.name === 'leader' && hasWordForMembers(replica, role)) ||
+    (role.name === 'follower' && role.newReads.length > 0)
   );
 }
 
 export function takeReady(replica: Replica): Ready | null {
+  const { role } = replica;
+  if (role.name === 'leader') sendToMembers(replica, role);
+  else if (role.name === 'follower') askForReads(replica, role);
   if (!hasReady(replica)) return null;
   const write = takeWrite(replica);
-  const messages = replica.outbox;
+  const { outbox: messages, failedReads, stagedParts: snapshotParts, snapshotReads } = replica;
   replica.outbox = [];
+  replica.failedReads = [];
+  replica.stagedParts = [];
+  replica.snapshotReads = [];
   const committed = replica.log.takeApplicable(replica.options.maxCommittedBytes);
-  return { write, messages, committed };
+  return { write, messages, committed, reads: takeReadyReads(replica), failedReads, snapshotParts, snapshotReads };
 }
 
 /** A commit index alone is no reason for a write, unless asked for: it is found out again after a restart. */
 function hardStateToWrite(replica: Replica): HardState | null {
   const { term, vote, commit } = replica.writtenHardState;
   if (term !== replica.term || vote !== replica.vote) return replica.hardState;
-  const mayWriteCommit = replica.log.hasUnwritten || replica.mustSaveCommit;
+  const mayWriteCommit = replica.mustSaveCommit || replica.log.hasUnwritten || replica.startToWrite !== null;
   return mayWriteCommit && commit !== replica.log.commit ? replica.hardState : null;
 }
 
 function takeWrite(replica: Replica): Write | null {
   const hardState = hardStateToWrite(replica);
   const { truncateFrom, entries } = replica.log.takeUnwritten();
-  const messages = replica.outboxWhenDurable;
-  const isEmpty = hardState === null && entries.length === 0;
+  const { outboxWhenDurable: messages, snapshotToInstall: snapshot, startToWrite: start } = replica;
+  replica.outboxWhenDurable = [];
+  const isEmpty = hardState === null && entries.length === 0 && truncateFrom === null && start === null;
   const hasNothingToWaitFor = messages.length === 0 || replica.pendingWrites.length === 0;
   if (isEmpty && hasNothingToWaitFor) {
     release(replica, messages);
-    replica.outboxWhenDurable = [];
     return null;
   }
-  replica.outboxWhenDurable = [];
   if (hardState !== null) replica.writtenHardState = hardState;
   replica.mustSaveCommit = false;
+  replica.snapshotToInstall = null;
+  replica.startToWrite = null;
   replica.writes++;
-  const write: Write = { id: replica.writes, hardState, truncateFrom, entries };
+  const write: Write = { id: replica.writes, hardState, snapshot, start, truncateFrom, entries };
   replica.pendingWrites.push({ write, durableTo: entries.at(-1)?.index ?? 0, messages });
   return write;
 }
@@ -91,7 +114,23 @@ export function persisted(replica: Replica, write: Write): void {
   if (role.name === 'leader') {
     // D3: a leader counts itself for what is durable here, and for nothing else.
     const own = role.progress.get(replica.id);
-    if (own !== undefined && log.durable > own.match) acknowledge(replica, role, own, log.durable);
+    if (own !== undefined && log.durable > own.match) {
+      if (replica.tracing) replica.emit({ name: 'ReceiveSelfAppend', ackIndex: log.durable });
+      acknowledge(replica, role, own, log.durable);
+    }
   }
   release(replica, pending.messages);
+}
+
+/** The machine has come as far as `index`, in which changes of membership take effect, one by one. */
+export function applied(replica: Replica, index: Index): void {
+  const { log } = replica;
+  const before = log.applied;
+  log.appliedTo(index);
+  for (let i = before + 1; i <= index; i++) {
+    const entry = log.entryAt(i);
+    if (entry?.kind === 'configuration') applyChange(replica, entry);
+  }
+  const { role } = replica;
+  if (role.name === 'leader') leaveJointIfDue(replica, role);
 }

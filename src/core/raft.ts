@@ -2,105 +2,61 @@
  * The Raft algorithm without I/O, clock or randomness of its own. Feed it inputs (`tick`, `step`, `propose`, ...), then
  * carry out what `ready` hands back: write, send, apply. Two instances given the same inputs do the same, byte for byte.
  */
+import { foundingConfiguration, type MembershipStep } from './configuration.ts';
 import { campaign, campaignSoon, forgetLeader, tickElection } from './elections.ts';
 import { InvariantViolation } from './errors.ts';
+import { tickLeader } from './leading.ts';
+import { leaveJoint, type MembershipResult, proposeMembership, type Transition } from './membership.ts';
 import { type RaftOptions, raftOptions } from './options.ts';
-import { hasReady, persisted, type Ready, takeReady } from './output.ts';
-import type { ProgressState } from './progress.ts';
+import { applied, hasReady, persisted, type Ready, takeReady } from './output.ts';
+import { checkState } from './persistent-state.ts';
+import { type ProposeResult, propose } from './proposing.ts';
 import type { Random } from './random.ts';
-import { Replica, type Write } from './replica.ts';
-import { reportUnreachable, reportUnsent, tickLeader } from './replication.ts';
-import { appendAsLeader, drawElectionTimeout } from './roles.ts';
+import { type ReadConsistency, type ReadResult, requestRead, tickReads } from './reading.ts';
+import { Replica, type SnapshotRead, type StagedPart, type Write } from './replica.ts';
+import { reportSnapshot, reportUnreachable, reportUnsent } from './replication.ts';
 import { type Rules, standardRules } from './rules.ts';
+import { partRead } from './sending-snapshots.ts';
+import { compact, partsDamaged, partStaged, snapshotTaken } from './snapshots.ts';
+import { type RaftStatus, statusOf } from './status.ts';
 import { step } from './step.ts';
 import type { RoleName, TraceListener } from './trace.ts';
-import {
-  type AppendEntries,
-  type Configuration,
-  type Entry,
-  entryBytes,
-  type Index,
-  type Message,
-  type NodeId,
-  type PersistentState,
-  type Term,
+import { transferLeadership, type TransferResult } from './transfers.ts';
+import type {
+  AppendEntries,
+  Configuration,
+  Entry,
+  Index,
+  LogStart,
+  Message,
+  NodeId,
+  PersistentState,
+  Snapshot,
+  Term,
 } from './types.ts';
 
 export interface RaftInit {
   readonly id: NodeId;
   /** What storage holds; see `emptyState` for a new replica. */
   readonly persistent: PersistentState;
+  /** Another seed for each run of a replica, or answers to reads of one run could be taken for those of the next. */
   readonly random: Random;
   readonly options?: Partial<RaftOptions>;
   /** The safety rules, for tests and lessons that break one on purpose. */
   readonly rules?: Rules;
   /** Hears of every transition and every decision. */
   readonly trace?: TraceListener;
-}
-
-/** What became of a proposal at once. Accepted means appended to the leader's log, not committed. */
-export type ProposeResult =
-  | { readonly accepted: true; readonly term: Term; readonly firstIndex: Index; readonly lastIndex: Index }
-  | { readonly accepted: false; readonly reason: 'not-leader' | 'too-much-uncommitted' };
-
-export interface FollowerProgress {
-  readonly state: ProgressState;
-  readonly match: Index;
-  readonly next: Index;
-  readonly paused: boolean;
-  readonly recentlyActive: boolean;
-}
-
-export interface RaftStatus {
-  readonly id: NodeId;
-  readonly role: RoleName;
-  readonly term: Term;
-  readonly vote: NodeId | null;
-  /** Null when none is known. */
-  readonly leader: NodeId | null;
-  readonly commit: Index;
-  readonly applied: Index;
-  readonly durable: Index;
-  readonly lastIndex: Index;
-  readonly configuration: Configuration;
-  /** What a leader knows of each member; empty in every other role. */
-  readonly progress: ReadonlyMap<NodeId, FollowerProgress>;
+  /** Decides on election timeouts instead of the random source: ticks, at least 1. `campaignDelayTicks` is added. */
+  readonly drawElectionTimeout?: (electionTicks: number) => number;
 }
 
 /** The state of a replica that has never run: an empty log under a configuration that all members start from (M15). */
 export function emptyState(voters: readonly NodeId[]): PersistentState {
   return {
     hardState: { term: 0, vote: null, commit: 0 },
-    start: { index: 0, term: 0, configuration: { voters: [...new Set(voters)].sort() } },
+    start: { index: 0, term: 0, configuration: foundingConfiguration(voters) },
     entries: [],
   };
-}
-
-/** D10: a state that no run of the algorithm can have left behind is not started from. */
-function checkState({ hardState, start, entries }: PersistentState): void {
-  let { index, term } = start;
-  for (const entry of entries) {
-    if (entry.index !== index + 1 || entry.term < term) {
-      throw new InvariantViolation(
-        'D10',
-        `stored entry ${entry.index} of term ${entry.term} follows ${index} of ${term}`,
-      );
-    }
-    ({ index, term } = entry);
-  }
-  if (hardState.commit < start.index || hardState.commit > index) {
-    throw new InvariantViolation(
-      'D10',
-      `stored commit index ${hardState.commit} is outside of ${start.index} to ${index}`,
-    );
-  }
-  if (hardState.term < term) {
-    throw new InvariantViolation('D10', `stored term ${hardState.term} is below the term ${term} of the log`);
-  }
-  const { voters } = start.configuration;
-  if (voters.some((id, i) => i > 0 && id <= (voters[i - 1] ?? ''))) {
-    throw new InvariantViolation('D10', 'the voters of a stored configuration are not distinct and in ascending order');
-  }
 }
 
 export class Raft {
@@ -111,11 +67,20 @@ export class Raft {
    * @throws RangeError for options out of range.
    * @throws InvariantViolation for a stored state that cannot be right (D10).
    */
-  constructor({ id, persistent, random, options = {}, rules = standardRules, trace }: RaftInit) {
+  constructor({ id, persistent, random, options = {}, rules = standardRules, trace, drawElectionTimeout }: RaftInit) {
     checkState(persistent);
-    this.#replica = new Replica(id, persistent, random, raftOptions(options), rules, trace);
-    drawElectionTimeout(this.#replica);
-    this.#replica.emit({ name: 'InitState' });
+    const listener = trace;
+    this.#replica = new Replica({
+      id,
+      persistent,
+      random,
+      options: raftOptions(options),
+      rules,
+      drawElectionTimeout,
+      listener,
+    });
+    this.#replica.drawElectionTimeout();
+    if (this.#replica.tracing) this.#replica.emit({ name: 'InitState' });
   }
 
   /** Once an invariant is broken, everything fails: a replica in doubt about itself takes no further part. */
@@ -132,8 +97,14 @@ export class Raft {
   /** One unit of time has passed. */
   tick(): void {
     this.#run((replica) => {
-      if (replica.role.name === 'leader') tickLeader(replica, replica.role);
-      else tickElection(replica);
+      const { role } = replica;
+      replica.ticksSinceLeader++;
+      if (role.name === 'leader') {
+        tickLeader(replica, role);
+      } else {
+        if (role.name === 'follower') tickReads(replica, role);
+        tickElection(replica);
+      }
     });
   }
 
@@ -147,33 +118,60 @@ export class Raft {
     if (message.to !== id || message.from === id) {
       throw new RangeError(`a message from ${message.from} to ${message.to} is not for ${id}`);
     }
-    this.#run((replica) => step(replica, message));
+    this.#run((replica) => {
+      step(replica, message);
+    });
   }
 
-  /** Appends commands to the leader's log, all or none. They travel when `ready` is taken next. */
-  propose(commands: readonly Uint8Array[]): ProposeResult {
-    const replica = this.#replica;
-    const { role, log, term } = replica;
-    if (role.name !== 'leader') return { accepted: false, reason: 'not-leader' };
-    const firstIndex = log.lastIndex + 1;
-    const entries = commands.map((data, i): Entry => ({ index: firstIndex + i, term, kind: 'command', data }));
-    let added = 0;
-    for (const entry of entries) added += entryBytes(entry);
-    const limit = replica.options.maxUncommittedBytes;
-    if (!replica.rules.mayGrowUncommitted({ outstanding: role.uncommittedBytes, added, limit })) {
-      return { accepted: false, reason: 'too-much-uncommitted' };
-    }
-    role.uncommittedBytes += added;
-    appendAsLeader(replica, role, entries);
-    return { accepted: true, term, firstIndex, lastIndex: log.lastIndex };
+  /** Appends one command, or several, all or none, to the leader's log. They travel when `ready` is taken next. */
+  propose(commands: Uint8Array | readonly Uint8Array[]): ProposeResult {
+    return this.#run((replica) => propose(replica, commands instanceof Uint8Array ? [commands] : commands));
   }
 
-  /** Stands for election now, without waiting for the election timeout. */
+  /**
+   * Appends a change of membership to the leader's log. It takes effect, member by member, when it is applied.
+   * @param ifVersion refuse unless this is the version of the configuration in force (M9)
+   */
+  proposeMembership(
+    steps: readonly MembershipStep[],
+    {
+      transition = 'auto',
+      ifVersion = null,
+    }: { readonly transition?: Transition; readonly ifVersion?: Index | null } = {},
+  ): MembershipResult {
+    return this.#run((replica) => proposeMembership(replica, steps, transition, ifVersion));
+  }
+
+  /** Leaves a joint configuration that does not leave itself, with `ifVersion` as above. */
+  leaveJoint({ ifVersion = null }: { readonly ifVersion?: Index | null } = {}): MembershipResult {
+    return this.#run((replica) => leaveJoint(replica, ifVersion));
+  }
+
+  /** Hands leadership over. Nothing can be proposed until that has come about, or an election timeout has passed (T2). */
+  transferLeadership(target: NodeId): TransferResult {
+    return this.#run((replica) => transferLeadership(replica, target));
+  }
+
+  /** Begins a linearizable read. Its context comes back in `reads` or `failedReads` of a `Ready`. */
+  readIndex(consistency: ReadConsistency = 'linearizable'): ReadResult {
+    return this.#run((replica) => requestRead(replica, consistency));
+  }
+
+  /** Time has passed that was not ticked: whatever our lease relied on may be over (Q7). */
+  voidLease(): void {
+    const { role } = this.#replica;
+    if (role.name === 'leader') role.reads.voidLease();
+  }
+
+  /** Stands for election now, without waiting for the election timeout. Does nothing where that is not allowed. */
   campaign(): void {
     this.#run(campaign);
   }
 
-  /** A follower is told that its leader has gone for good, for example that its tab has closed: it need not wait. */
+  /**
+   * A follower is told that its leader has gone for good, for example that its tab has closed: it need not wait. Does
+   * nothing with `leaseReads`, where the leader counts on our word.
+   */
   forgetLeader(): void {
     this.#run(forgetLeader);
   }
@@ -196,6 +194,70 @@ export class Raft {
     });
   }
 
+  /** What was on its way to this member is lost: a leader probes it before it streams again (R13, N4). */
+  reportUnreachable(id: NodeId): void {
+    this.#run((replica) => {
+      if (replica.role.name === 'leader') reportUnreachable(replica.role, id);
+    });
+  }
+
+  /**
+   * The sending of a snapshot to this member is over: it could not be read, or the driver has brought it there by other
+   * means (S1). Not needed after a transfer through `partRead`, which the member acknowledges itself.
+   */
+  reportSnapshot(id: NodeId, outcome: 'finished' | 'failed'): void {
+    this.#run((replica) => {
+      if (replica.role.name === 'leader') reportSnapshot(replica.role, id, outcome);
+    });
+  }
+
+  /** A part of a snapshot that was asked for in a `Ready` is read. */
+  partRead(read: SnapshotRead, data: Uint8Array): void {
+    this.#run((replica) => {
+      if (replica.role.name === 'leader') partRead(replica, replica.role, read, data);
+    });
+  }
+
+  /** A received part of a snapshot is kept, and all before it. With the last one the snapshot is installed. */
+  partStaged({ snapshot, offset, data }: StagedPart): void {
+    this.#run((replica) => {
+      partStaged(replica, snapshot, offset + data.byteLength);
+    });
+  }
+
+  /** The parts received of this snapshot do not make sense, or could not be kept: they are asked for anew. */
+  partsDamaged(snapshot: Snapshot): void {
+    this.#run((replica) => {
+      partsDamaged(replica, snapshot);
+    });
+  }
+
+  /**
+   * What a snapshot of the machine as it is applied now must carry (S5). The next write stores the commit index, which
+   * must not be behind a stored snapshot (D10): the snapshot may be durable when that is, not before.
+   */
+  snapshotPoint(): LogStart {
+    const { log, configuration } = this.#replica;
+    this.#replica.mustSaveCommit = true;
+    return { index: log.applied, term: log.termAt(log.applied) ?? 0, configuration };
+  }
+
+  /** A snapshot taken at a `snapshotPoint` is durable. The entries that it holds may be compacted now. */
+  snapshotTaken(snapshot: Snapshot): void {
+    this.#run((replica) => {
+      snapshotTaken(replica, snapshot);
+    });
+  }
+
+  /**
+   * Drops entries that the newest snapshot holds, but keeps a tail, and what others are waiting for (S8).
+   * @param index no further than this
+   * @returns the index of the last entry that is gone
+   */
+  compact(index: Index = Number.POSITIVE_INFINITY): Index {
+    return this.#run((replica) => compact(replica, index));
+  }
+
   /**
    * Stores the commit index, which otherwise waits for company: after a restart it is then known how far the state goes
    * without asking anybody.
@@ -209,13 +271,7 @@ export class Raft {
     return this.#replica.writtenHardState.commit;
   }
 
-  /** What was on its way to this member is lost: a leader probes it before it streams again (R13, N4). */
-  reportUnreachable(id: NodeId): void {
-    this.#run((replica) => {
-      if (replica.role.name === 'leader') reportUnreachable(replica.role, id);
-    });
-  }
-
+  /** Whether `ready` has anything to hand out. */
   hasReady(): boolean {
     return this.#run(hasReady);
   }
@@ -225,14 +281,32 @@ export class Raft {
     return this.#run(takeReady);
   }
 
-  /** `write`, and all before it, is durable. */
-  persisted(write: Write): void {
-    this.#run((replica) => persisted(replica, write));
+  /**
+   * Everything in this batch is carried out: written, sent, applied, and the machine restored from the snapshot that it
+   * may install. For drivers that do one batch after the other; others call `persisted` and `applied` as they go.
+   */
+  advance({ write, committed, snapshotParts }: Ready): void {
+    if (write !== null) {
+      this.persisted(write);
+      if (write.snapshot !== null) this.applied(write.snapshot.index);
+    }
+    const last = committed.at(-1);
+    if (last !== undefined) this.applied(last.index);
+    for (const part of snapshotParts) this.partStaged(part);
   }
 
-  /** All committed entries up to `index` are applied. */
+  /** `write`, and all before it, is durable. */
+  persisted(write: Write): void {
+    this.#run((replica) => {
+      persisted(replica, write);
+    });
+  }
+
+  /** The machine has applied all committed entries up to `index`, or was restored from a snapshot of that index. */
   applied(index: Index): void {
-    this.#run((replica) => replica.log.appliedTo(index));
+    this.#run((replica) => {
+      applied(replica, index);
+    });
   }
 
   /** The entry at an index, undefined outside the log. */
@@ -261,15 +335,13 @@ export class Raft {
     return this.#replica.log.lastIndex;
   }
 
+  /** In force here: that of the last change that was applied. */
+  get configuration(): Configuration {
+    return this.#replica.configuration;
+  }
+
+  /** Everything that can be known of this replica, as plain data. */
   status(): RaftStatus {
-    const { id, role, term, vote, leader, log, configuration } = this.#replica;
-    const progress: Map<NodeId, FollowerProgress> = new Map();
-    if (role.name === 'leader') {
-      for (const [member, { state, match, next, paused, recentlyActive }] of role.progress) {
-        progress.set(member, { state, match, next, paused, recentlyActive });
-      }
-    }
-    const { commit, applied, durable, lastIndex } = log;
-    return { id, role: role.name, term, vote, leader, commit, applied, durable, lastIndex, configuration, progress };
+    return statusOf(this.#replica);
   }
 }

@@ -71,17 +71,20 @@ export class ReadRounds {
   }
 
   /**
-   * A quorum has answered a round, which proves all before it too; gives the reads that are confirmed by it.
+   * Ends the rounds that a quorum has answered; gives the reads that are confirmed by it.
+   * @param isConfirmed whether a round is, by its number
    * @param leaseTicks how long a lease lasts from the beginning of its round
    */
-  confirm(number: number, leaseTicks: number): ConfirmedRead[] {
+  confirm(isConfirmed: (round: number) => boolean, leaseTicks: number): ConfirmedRead[] {
     const confirmed: ConfirmedRead[] = [];
-    while (this.#open[0] !== undefined && this.#open[0].number <= number) {
-      const [round] = this.#open.splice(0, 1);
-      if (round === undefined) break;
-      confirmed.push(...round.reads);
+    let ended = 0;
+    for (const round of this.#open) {
+      if (!isConfirmed(round.number)) break;
+      for (const read of round.reads) confirmed.push(read);
       if (round.number > this.#leaseVoidTo) this.#leaseUntil = round.startedAt + leaseTicks;
+      ended++;
     }
+    if (ended > 0) this.#open.splice(0, ended);
     return confirmed;
   }
 

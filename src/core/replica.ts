@@ -3,7 +3,7 @@
  * is a handful of functions over it. State that only one role has lives in the role, so that a follower has no progress
  * table and a leader no votes.
  */
-import { canLead, isJoint, isVoter } from './configuration.ts';
+import { canLead } from './configuration.ts';
 import { RaftLog } from './log.ts';
 import type { RaftOptions } from './options.ts';
 import type { Progress } from './progress.ts';
@@ -16,6 +16,7 @@ import type {
   Entry,
   HardState,
   Index,
+  LogStart,
   Message,
   NodeId,
   PersistentState,
@@ -26,10 +27,16 @@ import type {
 export interface Follower {
   readonly name: 'follower';
   readonly leader: NodeId | null;
-  /** Reads that the leader was asked about, by context: how long they have waited. */
-  readonly reads: Map<number, number>;
-  /** The leader has asked us to campaign, which has to wait until a change of membership is applied. */
-  mustCampaign: boolean;
+  /** Reads that the leader is to be asked about, by context. */
+  newReads: number[];
+  /** Reads that it was asked about, the oldest first. */
+  askedReads: ReadBatch[];
+}
+
+/** Reads that a follower has asked its leader about together; the context of the last one names them all. */
+export interface ReadBatch {
+  readonly contexts: readonly number[];
+  ticks: number;
 }
 
 export interface PreCandidate {
@@ -74,19 +81,16 @@ export interface Write {
   readonly id: number;
   /** Null when it has not changed. */
   readonly hardState: HardState | null;
-  /** The parts received of this snapshot become the newest one, and take the place of the whole log (S6). */
+  /**
+   * The parts received of this snapshot become the newest one (S6). When the write is durable, the machine has to be
+   * restored from it before `applied` is called with its index.
+   */
   readonly snapshot: Snapshot | null;
   /** The log begins here now: drop what is before, up to and including it. */
-  readonly compactTo: LogStartChange | null;
+  readonly start: LogStart | null;
   /** Cut the stored log from here on before appending; null when the entries simply follow. */
   readonly truncateFrom: Index | null;
   readonly entries: readonly Entry[];
-}
-
-/** A new start of the log: the last entry that is dropped. The configuration there is that of the newest snapshot. */
-export interface LogStartChange {
-  readonly index: Index;
-  readonly term: Term;
 }
 
 /** A write on its way to the disk. */
@@ -129,7 +133,13 @@ export interface ReadyRead {
 }
 
 /** Why a read got no answer. It has had no effect; it may be asked again. */
-export type ReadFailure = 'leader-lost' | 'timed-out';
+export type ReadFailure =
+  /** Who was to confirm it leads no more. */
+  | 'leader-lost'
+  /** The leader did not answer within an election timeout. */
+  | 'timed-out'
+  /** Whoever was asked does not lead, or has too many reads waiting. */
+  | 'refused';
 
 export interface FailedRead {
   readonly context: number;
@@ -156,15 +166,18 @@ export class Replica {
   readonly #listener: TraceListener | undefined;
   term: Term;
   vote: NodeId | null;
-  role: Role = { name: 'follower', leader: null, reads: new Map(), mustCampaign: false };
+  role: Role = { name: 'follower', leader: null, newReads: [], askedReads: [] };
   /** In force: that of the last applied change, or of the snapshot that was taken over. */
   configuration: Configuration;
   /** A voter has told us that we are no member any more (M12). */
   isRemoved = false;
   /** Since the last contact with a leader, granted vote, or campaign (E5); 0 in a leader. */
   ticksSinceContact = 0;
-  /** Since this replica was started. */
-  ticksSinceStart = 0;
+  /**
+   * Since the last word from any leader, whatever has happened since. Where there are leases, a replica that has just
+   * started may have given its word and not know it (Q7).
+   */
+  ticksSinceLeader = 0;
   /** How many ticks without contact this replica waits before it campaigns (E6). */
   electionTimeout = 0;
   /** What may go out at once. */
@@ -187,7 +200,9 @@ export class Replica {
   snapshotReads: SnapshotRead[] = [];
   /** To be written with the next batch. */
   snapshotToInstall: Snapshot | null = null;
-  compactionToWrite: LogStartChange | null = null;
+  startToWrite: LogStart | null = null;
+  /** Names the next read. */
+  nextReadContext: number;
   /** Proved, and waiting for the state to come as far (Q5). */
   confirmedReads: ReadyRead[] = [];
   failedReads: FailedRead[] = [];
@@ -196,6 +211,8 @@ export class Replica {
     this.id = id;
     this.options = options;
     this.#random = random;
+    // Q2: an answer to a read of an earlier run must not be taken for one to a read of this run.
+    this.nextReadContext = random.below(2 ** 32) * 2 ** 20;
     this.#drawElectionTimeout = drawElectionTimeout;
     this.#listener = listener;
     const { start, snapshot = null, entries, hardState } = persistent;
@@ -248,21 +265,13 @@ export class Replica {
     return this.role.name === 'follower' ? this.role.leader : null;
   }
 
-  get isVoter(): boolean {
-    return isVoter(this.configuration, this.id);
-  }
-
   get canLead(): boolean {
     return canLead(this.configuration, this.id);
   }
 
-  get isJoint(): boolean {
-    return isJoint(this.configuration);
-  }
-
-  /** An entry of our own term is committed: a leader knows then how far the log is (M2, Q1). */
-  get hasCommittedInTerm(): boolean {
-    return this.log.termAt(this.log.commit) === this.term;
+  /** A leader may count on it that we elect no other one (Q7). */
+  get owesLease(): boolean {
+    return this.options.leaseReads && this.ticksSinceLeader < this.options.electionTicks;
   }
 
   /** For appends, heartbeats and pre-votes: they promise nothing that a crash could take back. */
@@ -296,7 +305,7 @@ export class Replica {
     this.configuration = snapshot.configuration;
     this.snapshot = snapshot;
     this.snapshotToInstall = snapshot;
-    this.compactionToWrite = null;
+    this.startToWrite = snapshot;
   }
 
   #lowerPendingWrites(index: Index): void {

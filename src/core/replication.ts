@@ -4,12 +4,10 @@
  */
 import { advanceCommit } from './commitment.ts';
 import type { Progress } from './progress.ts';
-import { isQuorum } from './quorum.ts';
 import { confirmReads } from './reading.ts';
 import type { Leader, Replica } from './replica.ts';
-import { becomeFollower } from './roles.ts';
-import { beginTransfer, requestParts, tickTransfer } from './sending-snapshots.ts';
-import { handOver, tickHandOver } from './transfers.ts';
+import { abortTransfer, beginTransfer, requestParts, snapshotFor } from './sending-snapshots.ts';
+import { handOver } from './transfers.ts';
 import type {
   AppendEntries,
   AppendEntriesResponse,
@@ -22,38 +20,8 @@ import { entryBytes } from './types.ts';
 
 const noData = new Uint8Array(0);
 
-export function tickLeader(replica: Replica, leader: Leader): void {
-  leader.ticksSinceHeartbeat++;
-  leader.ticksSinceQuorumCheck++;
-  leader.reads.tick();
-  for (const [id, progress] of leader.progress) {
-    progress.catchUp?.tick();
-    tickTransfer(replica, progress, id);
-  }
-  tickHandOver(replica, leader);
-  if (replica.role !== leader) return;
-  if (leader.ticksSinceQuorumCheck >= replica.options.electionTicks) {
-    leader.ticksSinceQuorumCheck = 0;
-    if (replica.options.checkQuorum && !checkQuorum(replica, leader)) {
-      becomeFollower(replica, replica.term, null);
-      return;
-    }
-  }
-  if (leader.ticksSinceHeartbeat >= replica.options.heartbeatTicks) beginRound(replica, leader);
-}
-
-/** Whether a quorum was heard from since the last check (dissertation, section 6.2). */
-function checkQuorum(replica: Replica, leader: Leader): boolean {
-  const quorumIsActive = isQuorum(
-    replica.configuration,
-    (id) => id === replica.id || leader.progress.get(id)?.recentlyActive === true,
-  );
-  for (const progress of leader.progress.values()) progress.recentlyActive = false;
-  return replica.rules.mayGoOnLeading({ quorumIsActive });
-}
-
 /** A heartbeat to everybody. All reads that wait go with it. */
-function beginRound(replica: Replica, leader: Leader): void {
+export function beginRound(replica: Replica, leader: Leader): void {
   leader.ticksSinceHeartbeat = 0;
   const round = leader.reads.begin();
   for (const [to, progress] of leader.progress) {
@@ -68,21 +36,55 @@ function beginRound(replica: Replica, leader: Leader): void {
   confirmReads(replica, leader);
 }
 
+/** Whether `sendToMembers` has anything to build. */
+export function hasWordForMembers(replica: Replica, leader: Leader): boolean {
+  if (leader.reads.wantsRound) return true;
+  for (const [to, progress] of leader.progress) {
+    if (progress.dirty && to !== replica.id && isDue(replica, to, progress)) return true;
+  }
+  return false;
+}
+
+function isDue(replica: Replica, to: NodeId, progress: Progress): boolean {
+  if (!maySend(progress)) return false;
+  const { log } = replica;
+  if (log.termAt(progress.next - 1) === undefined) {
+    return progress.recentlyActive && snapshotFor(replica, to) !== null;
+  }
+  return wantsWord(replica, progress) || (!progress.paused && progress.next <= log.lastIndex);
+}
+
+/** A probe goes one at a time, and a member that is sent a snapshot is sent nothing else. */
+function maySend(progress: Progress): boolean {
+  return progress.state === 'replicate' || (progress.state === 'probe' && !progress.paused);
+}
+
+/** Whether an append would be of use that carries nothing. */
+function wantsWord({ log }: Replica, progress: Progress): boolean {
+  return progress.nudge || (!progress.paused && progress.wantsCommit(log.commit));
+}
+
 /** Builds whatever is to go to the members: a round for reads that wait, and the appends that members are ready for. */
 export function sendToMembers(replica: Replica, leader: Leader): void {
   if (leader.reads.wantsRound) beginRound(replica, leader);
   for (const [to, progress] of leader.progress) {
     if (!progress.dirty || to === replica.id) continue;
     progress.dirty = false;
-    let evenIfEmpty = progress.nudge || (!progress.paused && progress.wantsCommit(replica.log.commit));
+    let evenIfEmpty = wantsWord(replica, progress);
     progress.nudge = false;
     while (sendAppend(replica, to, progress, evenIfEmpty)) evenIfEmpty = false;
   }
 }
 
+/** A member that leaves is told so, if it takes what is sent (M12). */
+export function sendFarewell(replica: Replica, to: NodeId, progress: Progress): void {
+  progress.allowNext();
+  sendAppend(replica, to, progress, true);
+}
+
 /** Sends one append if there is anything to send and room for it; says whether it did. */
 function sendAppend(replica: Replica, to: NodeId, progress: Progress, evenIfEmpty: boolean): boolean {
-  if (progress.state === 'snapshot' || (progress.state === 'probe' && progress.paused)) return false;
+  if (!maySend(progress)) return false;
   const { log, options } = replica;
   const prevIndex = progress.next - 1;
   const prevTerm = log.termAt(prevIndex);
@@ -189,4 +191,15 @@ export function reportUnreachable(leader: Leader, id: NodeId): void {
 /** The transport refused an append: it, and what was built after it, waits for the next answer of the follower (R13). */
 export function reportUnsent(leader: Leader, { to, prevIndex }: AppendEntries): void {
   leader.progress.get(to)?.unsent(prevIndex);
+}
+
+/**
+ * The driver sends snapshots by other means, or could not read one: the transfer to a member is over. What comes next it
+ * is asked when it answers a heartbeat (S1).
+ */
+export function reportSnapshot(leader: Leader, id: NodeId, outcome: 'finished' | 'failed'): void {
+  const progress = leader.progress.get(id);
+  const transfer = progress?.transfer ?? null;
+  if (progress === undefined || transfer === null) return;
+  abortTransfer(progress, outcome === 'finished' ? transfer.snapshot.index + 1 : undefined);
 }

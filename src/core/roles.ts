@@ -23,7 +23,8 @@ function leaveRole(replica: Replica): void {
       else refuseRead(replica, from, context);
     }
   } else if (role.name === 'follower') {
-    for (const context of role.reads.keys()) failedReads.push({ context, reason: 'leader-lost' });
+    const asked = role.askedReads.flatMap(({ contexts }) => contexts);
+    for (const context of [...asked, ...role.newReads]) failedReads.push({ context, reason: 'leader-lost' });
   }
 }
 
@@ -36,7 +37,7 @@ export function refuseRead(replica: Replica, to: NodeId, context: number): void 
 export function becomeFollower(replica: Replica, term: Term, leader: NodeId | null): void {
   leaveRole(replica);
   enterTerm(replica, term);
-  replica.role = { name: 'follower', leader, reads: new Map(), mustCampaign: false };
+  replica.role = { name: 'follower', leader, newReads: [], askedReads: [] };
   replica.drawElectionTimeout();
   if (replica.tracing) replica.emit({ name: 'BecomeFollower' });
 }

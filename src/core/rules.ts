@@ -30,41 +30,41 @@ export const standardRules = {
 
   /**
    * E7, Q7. While a leader was heard from within the minimum election timeout, a campaign is a disturbance, unless the
-   * leader has asked for it. Where there are leases, a replica that has just started may have heard from one and not know
-   * it. [dissertation, sections 4.2.3, 6.2 and 6.4.1]
+   * leader has asked for it. A lease that was given holds even when that leader is not ours any more. [dissertation,
+   * sections 4.2.3, 6.2 and 6.4.1]
    */
   isDisturbance(of: {
     readonly leader: NodeId | null;
     readonly ticksSinceContact: number;
-    readonly ticksSinceStart: number;
     readonly electionTicks: number;
-    readonly leaseReads: boolean;
+    readonly owesLease: boolean;
     readonly isTransfer: boolean;
   }): boolean {
     if (of.isTransfer) return false;
-    if (of.leaseReads && of.ticksSinceStart < of.electionTicks) return true;
-    return of.leader !== null && of.ticksSinceContact < of.electionTicks;
+    return of.owesLease || (of.leader !== null && of.ticksSinceContact < of.electionTicks);
   },
 
   /**
-   * E14, E16, M12, M16. Only who can lead campaigns: a voter that holds commands and was not told that it is removed; not
-   * while a snapshot, or a committed change of membership, is waiting to be applied. [etcd-io/raft `promotable`, `hup`]
+   * E14, E16, M12, M16, Q7. Only who can lead campaigns: a voter that holds commands and was not told that it is removed;
+   * not while a snapshot, or a committed change of membership, is waiting to be applied, nor while a leader may count on
+   * our loyalty. [etcd-io/raft `promotable`, `hup`]
    */
   mayCampaign(of: {
     readonly canLead: boolean;
     readonly isRemoved: boolean;
     readonly isRestoring: boolean;
     readonly hasUnappliedChange: boolean;
+    readonly owesLease: boolean;
   }): boolean {
-    return of.canLead && !of.isRemoved && !of.isRestoring && !of.hasUnappliedChange;
+    return of.canLead && !of.isRemoved && !of.isRestoring && !of.hasUnappliedChange && !of.owesLease;
   },
 
   /**
-   * M12. A candidate that we do not know, with a log that ends before our configuration began, was removed by it or
-   * before: had it been added later, its log would reach further. [dissertation, section 4.2.3; ids are never used again]
+   * M12. A candidate that we do not know, with a log that reaches no further than what we have applied, was removed: who
+   * was added later holds the entry that says so. [dissertation, section 4.2.3; ids are never used again]
    */
-  wasRemoved(of: { readonly isMember: boolean; readonly candidateLastIndex: Index; readonly version: Index }): boolean {
-    return !of.isMember && of.candidateLastIndex < of.version;
+  wasRemoved(of: { readonly isMember: boolean; readonly candidateLastIndex: Index; readonly applied: Index }): boolean {
+    return !of.isMember && of.candidateLastIndex <= of.applied;
   },
 
   /** E13. A term has one leader. [paper, Election Safety] */
@@ -153,7 +153,11 @@ export const standardRules = {
   },
 
   /** Q7. A lease holds while it runs, has not been voided, and the log is known. [dissertation, section 6.4.1] */
-  mayReadOnLease(of: { readonly leaseReads: boolean; readonly hasLease: boolean; readonly knowsCommit: boolean }): boolean {
+  mayReadOnLease(of: {
+    readonly leaseReads: boolean;
+    readonly hasLease: boolean;
+    readonly knowsCommit: boolean;
+  }): boolean {
     return of.leaseReads && of.hasLease && of.knowsCommit;
   },
 

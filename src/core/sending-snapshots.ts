@@ -1,8 +1,8 @@
 /** The leader's side of snapshots (paper, section 7): to whom they are sent, and when that is given up. */
 import type { Progress } from './progress.ts';
-import type { Replica } from './replica.ts';
+import type { Leader, Replica, SnapshotRead } from './replica.ts';
 import { SnapshotTransfer } from './snapshot-transfer.ts';
-import type { NodeId, Snapshot } from './types.ts';
+import type { Index, NodeId, Snapshot } from './types.ts';
 
 const noData = new Uint8Array(0);
 
@@ -18,7 +18,7 @@ export function beginTransfer(replica: Replica, to: NodeId, progress: Progress):
 }
 
 /** M16: a witness needs to know how far the group is and who is in it, not what the machine holds. */
-function snapshotFor({ snapshot, configuration }: Replica, to: NodeId): Snapshot | null {
+export function snapshotFor({ snapshot, configuration }: Replica, to: NodeId): Snapshot | null {
   if (snapshot === null || !configuration.witnesses.includes(to)) return snapshot;
   return { ...snapshot, id: 'witness', bytes: 0 };
 }
@@ -34,8 +34,18 @@ export function requestParts(replica: Replica, progress: Progress, to: NodeId): 
   }
 }
 
-export function sendPart(replica: Replica, to: NodeId, snapshot: Snapshot, offset: number, data: Uint8Array): void {
+function sendPart(replica: Replica, to: NodeId, snapshot: Snapshot, offset: number, data: Uint8Array): void {
   replica.send({ kind: 'InstallSnapshot', from: replica.id, to, term: replica.term, snapshot, offset, data });
+}
+
+/** The driver has read a part, for a transfer that may be over by now. */
+export function partRead(
+  replica: Replica,
+  leader: Leader,
+  { to, snapshot, offset }: SnapshotRead,
+  data: Uint8Array,
+): void {
+  if (leader.progress.get(to)?.transfer?.snapshot === snapshot) sendPart(replica, to, snapshot, offset, data);
 }
 
 /** What was lost is sent again after a heartbeat or two; a transfer without progress is given up. */
@@ -49,7 +59,7 @@ export function tickTransfer(replica: Replica, progress: Progress, to: NodeId): 
 }
 
 /** The follower is probed again, when it next answers a heartbeat. */
-export function abortTransfer(progress: Progress): void {
-  progress.becomeProbe();
+export function abortTransfer(progress: Progress, next?: Index): void {
+  progress.becomeProbe(next);
   progress.sent(0, 0);
 }

@@ -4,11 +4,14 @@
  */
 import { commitTo } from './following.ts';
 import type { IncomingSnapshot, Replica } from './replica.ts';
-import type { Index, InstallSnapshot, NodeId, Snapshot } from './types.ts';
+import { entryBytes, type Index, type InstallSnapshot, type NodeId, type Snapshot } from './types.ts';
 
 export function handleInstallSnapshot(replica: Replica, message: InstallSnapshot): void {
   const { snapshot, offset, data } = message;
-  if (isOfNoUse(replica, message.from, snapshot)) return;
+  if (isOfNoUse(replica, snapshot)) {
+    acknowledgeCommit(replica, message.from);
+    return;
+  }
   const incoming = incomingFor(replica, snapshot);
   // S7: a snapshot older than the one that is being received comes from a stream that is over.
   if (incoming === null) return;
@@ -22,15 +25,17 @@ export function handleInstallSnapshot(replica: Replica, message: InstallSnapshot
 }
 
 /** S3: a snapshot that tells us nothing, or no more than that our own log is committed so far. */
-function isOfNoUse(replica: Replica, from: NodeId, { index, term }: Snapshot): boolean {
+function isOfNoUse(replica: Replica, { index, term }: Snapshot): boolean {
   const { log, rules } = replica;
-  const isNews = rules.isSnapshotNews({ snapshotIndex: index, commit: log.commit });
-  if (isNews && !rules.holdsSnapshot({ snapshotTerm: term, ownTerm: log.termAt(index) })) return false;
-  if (isNews) commitTo(replica, index);
-  acknowledgeCommit(replica, from);
+  if (rules.isSnapshotNews({ snapshotIndex: index, commit: log.commit })) {
+    if (!rules.holdsSnapshot({ snapshotTerm: term, ownTerm: log.termAt(index) })) return false;
+    commitTo(replica, index);
+  }
+  if (replica.incoming !== null && replica.incoming.snapshot.index <= log.commit) replica.incoming = null;
   return true;
 }
 
+/** What is committed agrees with every leader: an answer that ends its sending of a snapshot (S2). */
 function acknowledgeCommit(replica: Replica, to: NodeId): void {
   const { id: from, term, log } = replica;
   replica.sendWhenDurable({ kind: 'AppendEntriesResponse', from, to, term, index: log.commit, conflict: null });
@@ -68,10 +73,10 @@ export function partStaged(replica: Replica, snapshot: Snapshot, offset: number)
   if (offset < snapshot.bytes) return;
   replica.incoming = null;
   // The log may have come as far by itself meanwhile.
-  if (leader !== null && isOfNoUse(replica, leader, snapshot)) return;
-  if (snapshot.index <= replica.log.commit) return;
-  replica.restore(snapshot);
-  if (replica.tracing) replica.emit({ name: 'SnapshotInstalled', snapshot });
+  if (!isOfNoUse(replica, snapshot)) {
+    replica.restore(snapshot);
+    if (replica.tracing) replica.emit({ name: 'SnapshotInstalled', snapshot });
+  }
   if (leader !== null) acknowledgeCommit(replica, leader);
 }
 
@@ -96,28 +101,28 @@ export function snapshotTaken(replica: Replica, snapshot: Snapshot): void {
  */
 export function compact(replica: Replica, index: Index): Index {
   const { log, rules, snapshot } = replica;
-  const snapshotIndex = snapshot?.index ?? 0;
-  const to = Math.min(index, snapshotIndex, log.applied, tailStart(replica, snapshotIndex), neededByTransfers(replica));
+  if (snapshot === null) return log.startIndex;
+  const to = Math.min(index, tailStart(replica, snapshot.index), neededByTransfers(replica));
   const term = log.termAt(to);
   if (term === undefined || to <= log.startIndex) return log.startIndex;
-  if (!rules.mayCompact({ index: to, applied: log.applied, snapshotIndex })) return log.startIndex;
+  if (!rules.mayCompact({ index: to, applied: log.applied, snapshotIndex: snapshot.index })) return log.startIndex;
   log.compact(to);
-  replica.compactionToWrite = { index: to, term };
+  replica.startToWrite = { index: to, term, configuration: snapshot.configuration };
   return to;
 }
 
-/** The last index that may go if the tail before `snapshotIndex` is to stay: so many entries, or so many bytes, if fewer. */
-function tailStart({ log, options }: Replica, snapshotIndex: Index): Index {
-  let index = snapshotIndex;
-  let bytes = log.bytesAfter(snapshotIndex);
-  const floor = Math.max(log.startIndex, snapshotIndex - options.trailingEntries);
-  const beyond = bytes;
-  while (index > floor) {
-    bytes = log.bytesAfter(index - 1) - beyond;
+/** Where the tail before `end` begins: so many entries of it, or so many bytes, if those are fewer. */
+function tailStart({ log, options }: Replica, end: Index): Index {
+  const first = Math.max(log.startIndex, end - options.trailingEntries);
+  let start = end;
+  let bytes = 0;
+  while (start > first) {
+    const entry = log.entryAt(start);
+    bytes += entry === undefined ? 0 : entryBytes(entry);
     if (bytes > options.trailingBytes) break;
-    index--;
+    start--;
   }
-  return index;
+  return start;
 }
 
 function neededByTransfers({ role }: Replica): Index {

@@ -17,7 +17,7 @@ import { handleAppendEntriesResponse, handleHeartbeatResponse, handleInstallSnap
 import { becomeFollower } from './roles.ts';
 import { handleInstallSnapshot } from './snapshots.ts';
 import { handleTimeoutNow } from './transfers.ts';
-import type { Message, MessageKind } from './types.ts';
+import type { Message, MessageKind, RequestPreVote, RequestVote } from './types.ts';
 
 /** M17: a request from somebody unknown may be from a newer configuration than ours; an answer may not. */
 const isResponse: Readonly<Record<MessageKind, boolean>> = {
@@ -47,8 +47,16 @@ export function step(replica: Replica, message: Message): void {
     answerFromLaterTerm(replica, message);
     return;
   }
-  if (message.term > replica.term && !enterLaterTerm(replica, message)) return;
+  if (isVoteRequest(message) && (isDisturbance(replica, message) || wasRemoved(replica, message))) {
+    refuseVote(replica, message);
+    return;
+  }
+  if (message.term > replica.term) enterLaterTerm(replica, message);
   handle(replica, message);
+}
+
+function isVoteRequest(message: Message): message is RequestVote | RequestPreVote {
+  return message.kind === 'RequestVote' || message.kind === 'RequestPreVote';
 }
 
 function isRemovalNotice(message: Message): boolean {
@@ -89,27 +97,22 @@ function answerFromLaterTerm(replica: Replica, message: Message): void {
   }
 }
 
-/** E1, and its exceptions. Says whether the message is to be handled. */
-function enterLaterTerm(replica: Replica, message: Message): boolean {
+/** E1, and its exceptions. */
+function enterLaterTerm(replica: Replica, message: Message): void {
   switch (message.kind) {
-    case 'RequestVote':
     case 'RequestPreVote':
-      if (isDisturbance(replica, message) || wasRemoved(replica, message)) {
-        refuseVote(replica, message);
-        return false;
-      }
-      // E8: a pre-vote request is about a term that has not begun.
-      if (message.kind === 'RequestVote') becomeFollower(replica, message.term, null);
-      return true;
+      // E8: it is about a term that has not begun.
+      break;
     case 'RequestPreVoteResponse':
       // A grant carries the term that was campaigned for; only a refusal tells the voter's (E9).
       if (!message.granted) becomeFollower(replica, message.term, null);
-      return true;
+      break;
     case 'AppendEntries':
     case 'Heartbeat':
     case 'InstallSnapshot':
       becomeFollower(replica, message.term, message.from);
-      return true;
+      break;
+    case 'RequestVote':
     case 'RequestVoteResponse':
     case 'AppendEntriesResponse':
     case 'HeartbeatResponse':
@@ -118,7 +121,7 @@ function enterLaterTerm(replica: Replica, message: Message): boolean {
     case 'ReadIndex':
     case 'ReadIndexResponse':
       becomeFollower(replica, message.term, null);
-      return true;
+      break;
   }
 }
 

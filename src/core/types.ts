@@ -56,15 +56,19 @@ export interface HardState {
   readonly commit: Index;
 }
 
-/** Where a log begins: the last entry that is not in it any more, and the configuration in force there. */
+/** Where a log begins: the last entry that is not in it. */
 export interface LogStart {
   readonly index: Index;
   readonly term: Term;
+  /** That of the founding, or of the newest snapshot. */
   readonly configuration: Configuration;
 }
 
 /** The machine's state at one applied entry, and the configuration in force there (S5). The bytes are kept elsewhere. */
-export interface Snapshot extends LogStart {
+export interface Snapshot {
+  readonly index: Index;
+  readonly term: Term;
+  readonly configuration: Configuration;
   /** Names the bytes: equal ids mean equal bytes, so that a transfer may be resumed from another member (S7). */
   readonly id: string;
   readonly bytes: number;

@@ -32,6 +32,10 @@ export class FieldReader {
     return value;
   }
 
+  integerOrNull(): number | null {
+    return this.#isNull() ? null : this.integer();
+  }
+
   boolean(): boolean {
     const value = this.#take();
     return typeof value === 'boolean' ? value : this.#fail('true or false');
@@ -44,9 +48,14 @@ export class FieldReader {
   }
 
   textOrNull<Text extends string>(isValid: (text: string) => text is Text): Text | null {
-    if (this.#fields[this.#next] !== null) return this.text(isValid);
+    return this.#isNull() ? null : this.text(isValid);
+  }
+
+  /** Takes the next field if it is null. */
+  #isNull(): boolean {
+    if (this.#fields[this.#next] !== null) return false;
     this.#next++;
-    return null;
+    return true;
   }
 
   bytes(maxLength: number = Number.MAX_SAFE_INTEGER): Uint8Array {

@@ -9,7 +9,8 @@
 import { InvariantViolation } from '../core/errors.ts';
 import { type RaftOptions, raftOptions } from '../core/options.ts';
 import type { Ready } from '../core/output.ts';
-import { Raft, type RaftStatus } from '../core/raft.ts';
+import { Raft } from '../core/raft.ts';
+import type { RaftStatus } from '../core/status.ts';
 import type { Random } from '../core/random.ts';
 import type { Write } from '../core/replica.ts';
 import type { TraceListener } from '../core/trace.ts';
@@ -74,7 +75,12 @@ export interface MemberInit<State, Command, Result> {
   readonly trace?: TraceListener;
 }
 
-export interface MemberStatus extends Omit<RaftStatus, 'progress' | 'configuration' | 'vote'> {
+type ReplicaStatus = Pick<
+  RaftStatus,
+  'id' | 'role' | 'term' | 'leader' | 'commit' | 'applied' | 'durable' | 'lastIndex'
+>;
+
+export interface MemberStatus extends ReplicaStatus {
   /** How much of what is acknowledged survives. */
   readonly durability: Durability;
   /** Every voter, in the order of ids. */
@@ -190,6 +196,9 @@ export class Member<State, Command, Result> {
         case 'Report':
           this.#peers.receive(message);
           break;
+        case 'InstallSnapshot':
+          // Members keep their whole log: nobody needs a snapshot, and there is no place to keep one.
+          break;
         default:
           this.#raft.step(message);
       }
@@ -214,9 +223,16 @@ export class Member<State, Command, Result> {
   }
 
   status(): MemberStatus {
-    const { progress: _progress, configuration: _configuration, vote: _vote, ...status } = this.#raft.status();
+    const { id, role, term, leader, commit, applied, durable, lastIndex } = this.#raft.status();
     return {
-      ...status,
+      id,
+      role,
+      term,
+      leader,
+      commit,
+      applied,
+      durable,
+      lastIndex,
       durability: this.#storage.durability,
       members: this.#peers.list(this.#report()),
       pending: this.#proposals.pending,

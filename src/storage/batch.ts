@@ -6,9 +6,12 @@ export function mergeBatches(batches: readonly Batch[]): Batch {
   let start: LogStart | null = null;
   let hardState: HardState | null = null;
   let truncateFrom: Index | null = null;
-  const entries: Entry[] = [];
+  let entries: Entry[] = [];
   for (const batch of batches) {
-    start = batch.start ?? start;
+    if (batch.start) {
+      const { index } = (start = batch.start);
+      entries = entries.filter((entry) => entry.index > index);
+    }
     hardState = batch.hardState ?? hardState;
     if (batch.truncateFrom !== null) {
       const cut = batch.truncateFrom;

@@ -179,17 +179,19 @@ class IndexedDbStorage implements Storage {
     const start = decodeStart(startRecord);
     const hardState =
       hardStateRecord === undefined ? { term: 0, vote: null, commit: start.index } : decodeHardState(hardStateRecord);
-    const entries: Entry[] = [];
+    let entries: Entry[] = [];
     keys.forEach(([, firstIndex], i) => {
-      const kept = firstIndex - start.index - 1;
-      if (kept < 0 || kept > entries.length) {
+      const next = entries.at(-1)?.index ?? start.index;
+      if (firstIndex > next + 1 && firstIndex > start.index + 1) {
         const message = `entries before ${firstIndex} are missing; join the group as a new member`;
         throw new RaftError('STORAGE_CORRUPT', message);
       }
-      entries.length = kept;
+      const before = entries[0]?.index ?? firstIndex;
+      // A record may begin before the log does, or lie there wholly: a compaction rewrites no record.
+      entries = firstIndex > next + 1 ? [] : entries.slice(0, Math.max(0, firstIndex - before));
       for (const entry of decodeEntries(firstIndex, records[i])) entries.push(entry);
     });
-    return { start, hardState, entries };
+    return { start, hardState, entries: entries.filter(({ index }) => index > start.index) };
   }
 
   write(batch: Batch, done: (error: RaftError | null) => void): void {
@@ -222,7 +224,15 @@ class IndexedDbStorage implements Storage {
     });
     const requests: Promise<unknown>[] = [transaction.done];
     const stored = transaction.objectStore('entries');
-    if (start) requests.push(transaction.objectStore('starts').put(encodeStart(start), this.#group));
+    if (start) {
+      requests.push(transaction.objectStore('starts').put(encodeStart(start), this.#group));
+      // The record with the first entry that stays may begin before it, and stays too.
+      const upTo = IDBKeyRange.bound([this.#group, 0], [this.#group, start.index + 1]);
+      const first = await stored.openKeyCursor(upTo, 'prev');
+      if (first !== null) {
+        requests.push(stored.delete(IDBKeyRange.bound([this.#group, 0], first.primaryKey, false, true)));
+      }
+    }
     if (hardState !== null) {
       requests.push(transaction.objectStore('hardStates').put(encodeHardState(hardState), this.#group));
     }

@@ -9,7 +9,7 @@ import type { Batch, Durability, Storage } from './storage.ts';
 export class MemoryDisk {
   #start: LogStart | null = null;
   #hardState: HardState | null = null;
-  readonly #entries: Entry[] = [];
+  #entries: Entry[] = [];
 
   get state(): PersistentState | null {
     const start = this.#start;
@@ -21,9 +21,10 @@ export class MemoryDisk {
   perform({ start, hardState, truncateFrom, entries }: Batch): void {
     this.#start = start ?? this.#start;
     this.#hardState = hardState ?? this.#hardState;
-    if (truncateFrom !== null) {
-      const first = this.#entries[0]?.index ?? truncateFrom;
-      this.#entries.length = Math.min(this.#entries.length, Math.max(0, truncateFrom - first));
+    const first = start ? start.index + 1 : 0;
+    const end = truncateFrom ?? Number.POSITIVE_INFINITY;
+    if (start || truncateFrom !== null) {
+      this.#entries = this.#entries.filter(({ index }) => index >= first && index < end);
     }
     for (const entry of entries) this.#entries.push(entry);
   }

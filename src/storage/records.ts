@@ -7,6 +7,7 @@
  *     byte  5..    the payload
  */
 import type { Entry, EntryKind, HardState, Index, LogStart, NodeId } from '../core/types.ts';
+import { configurationFields, readConfiguration } from '../encoding/configuration.ts';
 import { crc32c } from '../encoding/crc32c.ts';
 import { FieldReader } from '../encoding/fields.ts';
 import { decode, encode } from '../encoding/msgpack.ts';
@@ -19,7 +20,7 @@ const checksumBytes = 4;
 /** Entries are packed into records of about this size: larger values are stored apart, and slowly, by Chromium. */
 export const recordBytes: number = 60 * 1024;
 
-const entryKinds: readonly EntryKind[] = ['empty', 'command'];
+const entryKinds: readonly EntryKind[] = ['empty', 'command', 'configuration'];
 
 const isNodeId = (text: string): text is NodeId => text !== '';
 
@@ -69,7 +70,7 @@ export function decodeHardState(record: unknown): HardState {
 }
 
 export function encodeStart({ index, term, configuration }: LogStart): Uint8Array {
-  return seal([index, term, configuration.voters]);
+  return seal([index, term, ...configurationFields(configuration)]);
 }
 
 /** @throws RaftError STORAGE_CORRUPT */
@@ -77,7 +78,7 @@ export function decodeStart(record: unknown): LogStart {
   return open('the start of the log', record, (fields) => ({
     index: fields.integer(),
     term: fields.integer(),
-    configuration: { voters: fields.list((voters) => voters.text(isNodeId)) },
+    configuration: readConfiguration(fields, isNodeId),
   }));
 }
 

@@ -13,7 +13,10 @@ export type Durability = 'strict' | 'relaxed' | 'memory' | 'unknown';
 
 /** One atomic batch. Its parts take effect in the order of the fields. */
 export interface Batch {
-  /** Where the log begins. The first batch of a store carries it, and founds it. */
+  /**
+   * Where the log begins: what is stored up to there goes. The first batch of a store carries it, and founds it; later ones
+   * when the log was compacted.
+   */
   readonly start?: LogStart | null;
   readonly hardState: HardState | null;
   /** Cut the log from here on, before appending. */

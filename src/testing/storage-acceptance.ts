@@ -4,6 +4,7 @@
  */
 import type { Entry, PersistentState } from '../core/types.ts';
 import type { NodeId } from '../core/types.ts';
+import { emptyState } from '../core/raft.ts';
 import { seededRandom } from '../core/random.ts';
 import { RaftError } from '../errors.ts';
 import type { Batch, Storage } from '../storage/storage.ts';
@@ -22,7 +23,7 @@ export interface AcceptanceCase {
   run(): Promise<void>;
 }
 
-const start = { index: 0, term: 0, configuration: { voters: ['a', 'b', 'c'] as NodeId[] } };
+const { start } = emptyState(['a', 'b', 'c'] as NodeId[]);
 const founding: Batch = { start, hardState: null, truncateFrom: null, entries: [] };
 
 function equal(actual: unknown, expected: unknown, what: string): void {
@@ -156,6 +157,40 @@ export function storageAcceptance(harness: () => Promise<StorageHarness>): Accep
     equal((await load(await place.open()))?.entries, expected, 'the log');
   });
 
+  accept('begins the log later after a compaction, and goes on from there', async (place) => {
+    const storage = await place.open();
+    await write(storage, { ...founding, entries: range(1, 10, 1) });
+    await write(storage, { entries: range(11, 20, 1) });
+    for (const index of [3, 10, 14]) {
+      await write(storage, { start: { ...start, index, term: 1 } });
+      const state = await load(await place.open());
+      equal(state?.start, { ...start, index, term: 1 }, 'the start');
+      equal(state?.entries, range(index + 1, 20, 1), 'the log');
+    }
+    await write(storage, { truncateFrom: 17, entries: range(17, 18, 2) });
+    await write(storage, { start: { ...start, index: 18, term: 2 } });
+    equal((await load(await place.open()))?.entries, [], 'the log of which all is gone');
+    await write(storage, { entries: range(19, 20, 2) });
+    equal((await load(await place.open()))?.entries, range(19, 20, 2), 'the log after the next append');
+  });
+
+  accept('begins the log anew behind a snapshot that is further on', async (place) => {
+    const storage = await place.open();
+    const later = { ...start, index: 100, term: 3 };
+    await write(storage, { ...founding, entries: range(1, 10, 1) });
+    await Promise.all([
+      write(storage, { entries: range(11, 20, 1) }),
+      write(storage, { start: later, truncateFrom: 101, entries: [] }),
+      write(storage, { entries: range(101, 102, 3) }),
+    ]);
+    equal((await load(await place.open()))?.entries, range(101, 102, 3), 'the log');
+    await write(storage, { start: { ...start, index: 200, term: 4 }, truncateFrom: 201, entries: [] });
+    equal((await load(await place.open()))?.entries, [], 'the log of which all is gone');
+    await write(storage, { entries: range(201, 201, 4) });
+    const state = await load(await place.open());
+    equal(state?.entries, range(201, 201, 4), 'the log after the next append');
+  });
+
   accept('completes in the order of issue, each once, never before write returns', async (place) => {
     const storage = await place.open();
     await write(storage, founding);
@@ -229,12 +264,20 @@ export function storageAcceptance(harness: () => Promise<StorageHarness>): Accep
   accept('agrees with a model over random batches and openings', async (place) => {
     const random = seededRandom(42);
     let log: Entry[] = [];
+    let first = 1;
     let storage = await place.open();
     await write(storage, founding);
-    for (let term = 1; term <= 60; term++) {
-      const cut = random.below(3) === 0 ? 1 + random.below(log.length + 1) : null;
-      if (cut !== null) log = log.slice(0, cut - 1);
-      const entries = range(log.length + 1, log.length + random.below(12), term, random.below(40));
+    for (let term = 1; term <= 120; term++) {
+      const compacted = random.below(5) === 0 ? random.below(log.length + 1) : 0;
+      if (compacted > 0) {
+        first += compacted;
+        log = log.slice(compacted);
+        await write(storage, { start: { ...start, index: first - 1, term: 1 } });
+      }
+      const cut = random.below(3) === 0 ? first + random.below(log.length + 1) : null;
+      if (cut !== null) log = log.slice(0, cut - first);
+      const end = first + log.length;
+      const entries = range(end, end + random.below(12) - 1, term, random.below(40));
       log = [...log, ...entries];
       await write(storage, { truncateFrom: cut, entries });
       if (random.below(4) === 0) {

@@ -4,11 +4,12 @@
  *     [version, group, kind, ...fields]
  *
  * with a version, the group's id, a number for the kind, and fields as the table below reads them; a list is its length
- * and then its items. Fields behind those that are known here are ignored, so that later versions may add some. Whatever
+ * and then its items, and those of a configuration are arrays. Fields behind those that are known here are ignored, so that later versions may add some. Whatever
  * arrives is checked here, before anybody believes it (N1, N3): types, ranges, lengths, and that entries follow each
  * other.
  */
 import type { Entry, EntryKind, NodeId } from '../core/types.ts';
+import { configurationFields, readConfiguration } from '../encoding/configuration.ts';
 import { FieldReader } from '../encoding/fields.ts';
 import { decode, encode } from '../encoding/msgpack.ts';
 import { type GroupId, isGroupId } from '../ids.ts';
@@ -38,10 +39,14 @@ interface Form<K extends Kind> {
 
 const roles: readonly RoleName[] = ['follower', 'pre-candidate', 'candidate', 'leader'];
 const refusals: readonly RefusalReason[] = ['not-leader', 'busy', 'early'];
-const entryKinds: readonly EntryKind[] = ['empty', 'command'];
+const entryKinds: readonly EntryKind[] = ['empty', 'command', 'configuration'];
 
 const maxNodeIdLength = 64;
 const isNodeId = (text: string): text is NodeId => text.length > 0 && text.length <= maxNodeIdLength;
+
+/** Long enough for a hash in hexadecimal. */
+const maxSnapshotIdLength = 64;
+const isSnapshotId = (text: string): text is string => text.length <= maxSnapshotIdLength;
 
 const isMachineName = (text: string): text is string => text.length <= maxMachineNameLength;
 
@@ -71,25 +76,25 @@ function oneOf<Item>(items: readonly Item[], fields: FieldReader): Item {
   return item;
 }
 
-const voteRequest = {
-  write: (message: MessageOf<'RequestVote' | 'RequestPreVote'>) => [
-    ...writeTerm(message),
-    message.lastIndex,
-    message.lastTerm,
-  ],
-  read: (fields: FieldReader) => ({
-    ...readTerm(fields),
-    lastIndex: fields.integer(),
-    lastTerm: fields.integer(),
-  }),
-};
+const writeVoteRequest = (message: MessageOf<'RequestVote' | 'RequestPreVote'>): unknown[] => [
+  ...writeTerm(message),
+  message.lastIndex,
+  message.lastTerm,
+];
+
+const readVoteRequest = (fields: FieldReader): Omit<MessageOf<'RequestPreVote'>, 'kind'> => ({
+  ...readTerm(fields),
+  lastIndex: fields.integer(),
+  lastTerm: fields.integer(),
+});
 
 const voteResponse = {
   write: (message: MessageOf<'RequestVoteResponse' | 'RequestPreVoteResponse'>) => [
     ...writeTerm(message),
     message.granted,
+    message.removed,
   ],
-  read: (fields: FieldReader) => ({ ...readTerm(fields), granted: fields.boolean() }),
+  read: (fields: FieldReader) => ({ ...readTerm(fields), granted: fields.boolean(), removed: fields.boolean() }),
 };
 
 function readEntries(fields: FieldReader, prevIndex: number, prevTerm: number, term: number): Entry[] {
@@ -110,9 +115,13 @@ function readList<Item>(fields: FieldReader, item: () => Item): Item[] {
 }
 
 const forms: { readonly [K in Kind]: Form<K> } = {
-  RequestVote: { number: 1, ...voteRequest },
+  RequestVote: {
+    number: 1,
+    write: (message) => [...writeVoteRequest(message), message.transfer],
+    read: (fields) => ({ ...readVoteRequest(fields), transfer: fields.boolean() }),
+  },
   RequestVoteResponse: { number: 2, ...voteResponse },
-  RequestPreVote: { number: 3, ...voteRequest },
+  RequestPreVote: { number: 3, write: writeVoteRequest, read: readVoteRequest },
   RequestPreVoteResponse: { number: 4, ...voteResponse },
   AppendEntries: {
     number: 5,
@@ -147,10 +156,51 @@ const forms: { readonly [K in Kind]: Form<K> } = {
   },
   Heartbeat: {
     number: 7,
-    write: (message) => [...writeTerm(message), message.commit],
-    read: (fields) => ({ ...readTerm(fields), commit: fields.integer() }),
+    write: (message) => [...writeTerm(message), message.commit, message.round],
+    read: (fields) => ({ ...readTerm(fields), commit: fields.integer(), round: fields.integer() }),
   },
-  HeartbeatResponse: { number: 8, write: writeTerm, read: readTerm },
+  HeartbeatResponse: {
+    number: 8,
+    write: (message) => [...writeTerm(message), message.round],
+    read: (fields) => ({ ...readTerm(fields), round: fields.integer() }),
+  },
+  InstallSnapshot: {
+    number: 9,
+    write: (message) => {
+      const { index, term, id, bytes, configuration } = message.snapshot;
+      const snapshot = [index, term, id, bytes, ...configurationFields(configuration)];
+      return [...writeTerm(message), ...snapshot, message.offset, message.data];
+    },
+    read: (fields) => {
+      const envelope = readTerm(fields);
+      const [index, term, id] = [fields.integer(), fields.integer(0, envelope.term), fields.text(isSnapshotId)];
+      const bytes = fields.integer();
+      const snapshot = { index, term, id, bytes, configuration: readConfiguration(fields, isNodeId) };
+      const offset = fields.integer(0, bytes);
+      return { ...envelope, snapshot, offset, data: fields.bytes(bytes - offset) };
+    },
+  },
+  InstallSnapshotResponse: {
+    number: 10,
+    write: (message) => [...writeTerm(message), message.snapshotIndex, message.snapshotId, message.offset],
+    read: (fields) => ({
+      ...readTerm(fields),
+      snapshotIndex: fields.integer(),
+      snapshotId: fields.text(isSnapshotId),
+      offset: fields.integer(),
+    }),
+  },
+  TimeoutNow: { number: 11, write: writeTerm, read: readTerm },
+  ReadIndex: {
+    number: 12,
+    write: (message) => [...writeTerm(message), message.context],
+    read: (fields) => ({ ...readTerm(fields), context: fields.integer() }),
+  },
+  ReadIndexResponse: {
+    number: 13,
+    write: (message) => [...writeTerm(message), message.context, message.index],
+    read: (fields) => ({ ...readTerm(fields), context: fields.integer(), index: fields.integerOrNull() }),
+  },
   Propose: {
     number: 16,
     write: ({ session, sequence, commands, ...envelope }) => [
@@ -229,7 +279,7 @@ export function encodeFrame<K extends Kind>(group: GroupId, message: MessageOf<K
 /** @throws RangeError (or a DecodeError) for anything that is not a frame of this version, saying why */
 export function decodeFrame(frame: Uint8Array): Addressed {
   if (frame.byteLength > maxFrameBytes) throw new RangeError(`a frame of ${frame.byteLength} bytes is too large`);
-  const fields = new FieldReader(decode(frame, 1));
+  const fields = new FieldReader(decode(frame, 2));
   const version = fields.integer();
   if (version !== wireVersion) throw new RangeError(`version ${version} of the wire format, not ${wireVersion}`);
   const group = fields.text(isGroupId);

@@ -3,10 +3,11 @@
  * test says so, and a crash keeps exactly what was durable. Nothing here decides anything; the story is the test's.
  */
 import { type RaftOptions } from '../../src/core/options.ts';
-import { emptyState, Raft, type RaftStatus } from '../../src/core/raft.ts';
+import { emptyState, Raft } from '../../src/core/raft.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import type { Write } from '../../src/core/replica.ts';
 import type { Rules } from '../../src/core/rules.ts';
+import type { RaftStatus } from '../../src/core/status.ts';
 import type { TraceEvent } from '../../src/core/trace.ts';
 import type { Entry, EntryKind, HardState, Index, Message, NodeId, PersistentState } from '../../src/core/types.ts';
 

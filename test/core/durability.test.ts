@@ -1,4 +1,5 @@
 /** What must be on disk before anything may be said or counted: paper, figure 2; dissertation, section 10.2.1. */
+import { foundingConfiguration } from '../../src/core/configuration.ts';
 import { describe, expect, test } from 'vitest';
 import { emptyState, Raft } from '../../src/core/raft.ts';
 import { seededRandom } from '../../src/core/random.ts';
@@ -12,20 +13,36 @@ describe('a vote', () => {
     const cluster = new Cluster();
     const c = cluster.member('c');
     c.slowDisk = true;
-    cluster.deliver({ kind: 'RequestVote', from: node('a'), to: node('c'), term: 1, lastIndex: 0, lastTerm: 0 });
+    cluster.deliver({
+      kind: 'RequestVote',
+      transfer: false,
+      from: node('a'),
+      to: node('c'),
+      term: 1,
+      lastIndex: 0,
+      lastTerm: 0,
+    });
 
     expect(cluster.wire).toEqual([]);
     expect(c.disk.queue).toMatchObject([{ hardState: { term: 1, vote: 'a' } }]);
     c.flush();
     cluster.work('c');
-    expect(cluster.wire).toMatchObject([{ kind: 'RequestVoteResponse', granted: true }]);
+    expect(cluster.wire).toMatchObject([{ kind: 'RequestVoteResponse', removed: false, granted: true }]);
   });
 
   test('D1 that was not durable is free again after a crash', () => {
     const cluster = new Cluster();
     const c = cluster.member('c');
     c.slowDisk = true;
-    cluster.deliver({ kind: 'RequestVote', from: node('a'), to: node('c'), term: 1, lastIndex: 0, lastTerm: 0 });
+    cluster.deliver({
+      kind: 'RequestVote',
+      transfer: false,
+      from: node('a'),
+      to: node('c'),
+      term: 1,
+      lastIndex: 0,
+      lastTerm: 0,
+    });
     c.restart();
     expect(c.status).toMatchObject({ term: 0, vote: null });
   });
@@ -74,11 +91,19 @@ describe('a vote', () => {
     const cluster = new Cluster({ disks: { c: { log: '1:x', term: 1 } } });
     const c = cluster.member('c');
     c.slowDisk = true;
-    cluster.deliver({ kind: 'RequestVote', from: node('a'), to: node('c'), term: 2, lastIndex: 0, lastTerm: 0 });
+    cluster.deliver({
+      kind: 'RequestVote',
+      transfer: false,
+      from: node('a'),
+      to: node('c'),
+      term: 2,
+      lastIndex: 0,
+      lastTerm: 0,
+    });
     expect(cluster.wire).toEqual([]);
     c.flush();
     cluster.work('c');
-    expect(cluster.wire).toMatchObject([{ kind: 'RequestVoteResponse', granted: false, term: 2 }]);
+    expect(cluster.wire).toMatchObject([{ kind: 'RequestVoteResponse', removed: false, granted: false, term: 2 }]);
   });
 });
 
@@ -237,7 +262,10 @@ describe('on load', () => {
     ['terms that fall', { hardState: { term: 2, vote: null, commit: 0 }, entries: entries('2:x 1:y') }],
     ['a gap', { hardState: { term: 1, vote: null, commit: 0 }, entries: entries('1:x', 2) }],
     ['entries of a later term', { hardState: { term: 1, vote: null, commit: 0 }, entries: entries('2:x') }],
-    ['voters named twice', { start: { index: 0, term: 0, configuration: { voters: ['a', 'a'].map(node) } } }],
+    [
+      'voters named twice',
+      { start: { index: 0, term: 0, configuration: { ...foundingConfiguration([]), voters: ['a', 'a'].map(node) } } },
+    ],
   ])('D10 %s is refused', (_, state) => {
     expect(load(state)).toThrow('D10');
   });

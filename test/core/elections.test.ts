@@ -109,27 +109,41 @@ describe('a vote', () => {
   test('E4 is given once per term, and again to the same candidate', () => {
     const cluster = new Cluster({ options: { preVote: false } });
     const { raft } = cluster.member('c');
-    const request = { kind: 'RequestVote', to: node('c'), term: 1, lastIndex: 0, lastTerm: 0 } as const;
+    const request = {
+      kind: 'RequestVote',
+      transfer: false,
+      to: node('c'),
+      term: 1,
+      lastIndex: 0,
+      lastTerm: 0,
+    } as const;
 
     for (const candidate of ['a', 'b', 'a']) raft.step({ ...request, from: node(candidate) });
     cluster.work('c');
 
     expect(cluster.wire).toMatchObject([
-      { kind: 'RequestVoteResponse', to: 'a', granted: true },
-      { kind: 'RequestVoteResponse', to: 'b', granted: false },
-      { kind: 'RequestVoteResponse', to: 'a', granted: true },
+      { kind: 'RequestVoteResponse', removed: false, to: 'a', granted: true },
+      { kind: 'RequestVoteResponse', removed: false, to: 'b', granted: false },
+      { kind: 'RequestVoteResponse', removed: false, to: 'a', granted: true },
     ]);
   });
 
   test('E4 is remembered over a restart', () => {
     const cluster = new Cluster({ options: { preVote: false } });
-    const request = { kind: 'RequestVote', to: node('c'), term: 1, lastIndex: 0, lastTerm: 0 } as const;
+    const request = {
+      kind: 'RequestVote',
+      transfer: false,
+      to: node('c'),
+      term: 1,
+      lastIndex: 0,
+      lastTerm: 0,
+    } as const;
     cluster.deliver({ ...request, from: node('a') });
     cluster.member('c').restart();
     cluster.take();
 
     cluster.deliver({ ...request, from: node('b') });
-    expect(cluster.wire).toMatchObject([{ kind: 'RequestVoteResponse', to: 'b', granted: false }]);
+    expect(cluster.wire).toMatchObject([{ kind: 'RequestVoteResponse', removed: false, to: 'b', granted: false }]);
   });
 
   test('E7 is refused while a leader was heard within the election timeout', () => {
@@ -149,7 +163,7 @@ describe('a vote', () => {
     cluster.campaign('a');
     cluster.campaign('a');
     const { raft } = cluster.member('a');
-    const vote = { kind: 'RequestVoteResponse', to: node('a'), granted: true } as const;
+    const vote = { kind: 'RequestVoteResponse', removed: false, to: node('a'), granted: true } as const;
 
     raft.step({ ...vote, from: node('b'), term: 1 });
     raft.step({ ...vote, from: node('c'), term: 1 });
@@ -167,8 +181,8 @@ describe('a vote', () => {
     const { raft } = cluster.member('a');
     raft.campaign();
     cluster.work('a');
-    raft.step({ kind: 'RequestVoteResponse', from: node('x'), to: node('a'), term: 1, granted: true });
-    raft.step({ kind: 'RequestVoteResponse', from: node('y'), to: node('a'), term: 9, granted: false });
+    raft.step({ kind: 'RequestVoteResponse', removed: false, from: node('x'), to: node('a'), term: 1, granted: true });
+    raft.step({ kind: 'RequestVoteResponse', removed: false, from: node('y'), to: node('a'), term: 9, granted: false });
     expect(raft.status()).toMatchObject({ role: 'candidate', term: 1 });
   });
 });
@@ -183,7 +197,7 @@ describe('a pre-vote', () => {
     raft.step({ kind: 'RequestPreVote', from: node('a'), to: node('b'), term: 1, lastIndex: 0, lastTerm: 0 });
     cluster.work('b');
 
-    expect(cluster.wire).toMatchObject([{ kind: 'RequestPreVoteResponse', granted: true, term: 1 }]);
+    expect(cluster.wire).toMatchObject([{ kind: 'RequestPreVoteResponse', removed: false, granted: true, term: 1 }]);
     expect(raft.status()).toEqual(before);
     for (let i = 0; i < 10; i++) raft.tick();
     expect(raft.status().role).toBe('pre-candidate');
@@ -214,7 +228,14 @@ describe('a pre-vote', () => {
     const { raft } = cluster.member('a');
     raft.campaign();
     for (const voter of ['b', 'c']) {
-      raft.step({ kind: 'RequestPreVoteResponse', from: node(voter), to: node('a'), term: 3, granted: true });
+      raft.step({
+        kind: 'RequestPreVoteResponse',
+        removed: false,
+        from: node(voter),
+        to: node('a'),
+        term: 3,
+        granted: true,
+      });
     }
     expect(raft.status()).toMatchObject({ role: 'pre-candidate', term: 3 });
   });
@@ -231,7 +252,15 @@ describe('a term', () => {
     const cluster = new Cluster({ options: { checkQuorum: false } });
     cluster.campaign('a');
     const { raft } = cluster.member('a');
-    raft.step({ kind: 'RequestVote', from: node('b'), to: node('a'), term: 7, lastIndex: 0, lastTerm: 0 });
+    raft.step({
+      kind: 'RequestVote',
+      transfer: false,
+      from: node('b'),
+      to: node('a'),
+      term: 7,
+      lastIndex: 0,
+      lastTerm: 0,
+    });
     expect(raft.status()).toMatchObject({ role: 'follower', term: 7, vote: null, leader: null });
   });
 
@@ -244,7 +273,15 @@ describe('a term', () => {
       raft.tick();
       ticks++;
       term++;
-      const request = { kind: 'RequestVote', from: node('a'), to: node('b'), term, lastIndex: 0, lastTerm: 0 } as const;
+      const request = {
+        kind: 'RequestVote',
+        transfer: false,
+        from: node('a'),
+        to: node('b'),
+        term,
+        lastIndex: 0,
+        lastTerm: 0,
+      } as const;
       if (raft.status().role === 'follower') raft.step(request);
     }
     expect(ticks).toBeLessThan(20);
@@ -256,7 +293,7 @@ describe('a term', () => {
       const cluster = new Cluster({ disks: { b: { term: 5 } } });
       const { raft } = cluster.member('b');
       for (let i = 0; i < 25 && raft.status().role === 'follower'; i++) {
-        const envelope = { from: node('a'), to: node('b'), term: 4, commit: 0 };
+        const envelope = { from: node('a'), to: node('b'), term: 4, commit: 0, round: 1 };
         raft.step(
           kind === 'Heartbeat' ? { ...envelope, kind } : { ...envelope, kind, prevIndex: 0, prevTerm: 0, entries: [] },
         );
@@ -277,8 +314,8 @@ describe('a term', () => {
   test('E13 with two leaders is a broken invariant that stops the replica for good', () => {
     const cluster = new Cluster();
     const { raft } = cluster.member('c');
-    raft.step({ kind: 'Heartbeat', from: node('a'), to: node('c'), term: 1, commit: 0 });
-    const second = { kind: 'Heartbeat', from: node('b'), to: node('c'), term: 1, commit: 0 } as const;
+    raft.step({ kind: 'Heartbeat', round: 1, from: node('a'), to: node('c'), term: 1, commit: 0 });
+    const second = { kind: 'Heartbeat', round: 1, from: node('b'), to: node('c'), term: 1, commit: 0 } as const;
 
     expect(() => raft.step(second)).toThrow(InvariantViolation);
     expect(() => raft.step(second)).toThrow('E13: b and a both claim to lead term 1');
@@ -401,7 +438,7 @@ describe('a replica without a leader that can reach others again', () => {
 test('a message for another replica, or one that claims to be our own, is refused before it has any effect', () => {
   const cluster = new Cluster();
   const { raft } = cluster.member('a');
-  const heartbeat = { kind: 'Heartbeat', term: 3, commit: 0 } as const;
+  const heartbeat = { kind: 'Heartbeat', round: 1, term: 3, commit: 0 } as const;
   expect(() => raft.step({ ...heartbeat, from: node('b'), to: node('c') })).toThrow(RangeError);
   expect(() => raft.step({ ...heartbeat, from: node('a'), to: node('a') })).toThrow(RangeError);
   expect(raft.status().term).toBe(0);
@@ -429,7 +466,7 @@ test('a rule can be replaced: two votes per term make two leaders', () => {
   cluster.member('b').raft.campaign();
   cluster.settle();
   cluster.heal();
-  const request = { kind: 'RequestVote', to: node('c'), term: 1, lastIndex: 0, lastTerm: 0 } as const;
+  const request = { kind: 'RequestVote', transfer: false, to: node('c'), term: 1, lastIndex: 0, lastTerm: 0 } as const;
   cluster.deliver({ ...request, from: node('a') }, { ...request, from: node('b') });
   cluster.deliver(...cluster.take(from('c')));
   expect(cluster.member('a').status).toMatchObject({ role: 'leader', term: 1 });

@@ -114,7 +114,7 @@ describe('a follower', () => {
 
   test('R7 stops when a leader knows of an acknowledgement that our disk has lost', () => {
     const cluster = new Cluster({ disks: { b: { log: '1:x', term: 1 } } });
-    const heartbeat = { kind: 'Heartbeat', from: node('a'), to: node('b'), term: 1, commit: 2 } as const;
+    const heartbeat = { kind: 'Heartbeat', round: 1, from: node('a'), to: node('b'), term: 1, commit: 2 } as const;
     expect(() => cluster.deliver(heartbeat)).toThrow(
       'R7: a knows that we held entry 2, but our log ends at 1: data was lost',
     );
@@ -224,7 +224,7 @@ describe('a leader', () => {
     cluster.propose('a', 'y');
     cluster.work('a');
     expect(cluster.take(to('b'))).toEqual([]);
-    raft.step({ kind: 'HeartbeatResponse', from: node('b'), to: node('a'), term: 1 });
+    raft.step({ kind: 'HeartbeatResponse', round: 1, from: node('b'), to: node('a'), term: 1 });
     cluster.work('a');
     expect(cluster.take(to('b'))).toMatchObject([{ kind: 'AppendEntries', prevIndex: 0, entries: { length: 3 } }]);
   });

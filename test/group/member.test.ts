@@ -357,7 +357,7 @@ test('a message for somebody else, or from ourselves, has no effect', () => {
   const group = world();
   group.elect();
   const before = group.member('b').status();
-  const heartbeat = { kind: 'Heartbeat', term: 99, commit: 0 } as const;
+  const heartbeat = { kind: 'Heartbeat', round: 1, term: 99, commit: 0 } as const;
   group.member('b').receive({ ...heartbeat, from: 'a' as never, to: 'zombie' as never });
   group.member('b').receive({ ...heartbeat, from: 'b' as never, to: 'b' as never });
   group.clock.settle();

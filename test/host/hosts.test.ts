@@ -418,7 +418,14 @@ describe('N1 whoever is linked', () => {
     await tabs.until(() => state.link !== null, 'the link');
     const { encodeFrame } = await import('../../src/transport/codec.ts');
     const term = 1_000_000;
-    const forged = encodeFrame(a.id, { kind: 'Heartbeat', from: b.memberId, to: a.memberId, term, commit: 0 });
+    const forged = encodeFrame(a.id, {
+      kind: 'Heartbeat',
+      from: b.memberId,
+      to: a.memberId,
+      term,
+      commit: 0,
+      round: 1,
+    });
     for (let i = 0; i < 10; i++) state.link?.send(forged, 'control');
     await tabs.until(() => state.isClosed, 'the door');
     expect(a.status().member?.term).toBeLessThan(term);

@@ -1,5 +1,6 @@
 /** Every store passes the same acceptance suite; here memory, and IndexedDB as fake-indexeddb implements it. */
 import 'fake-indexeddb/auto';
+import { foundingConfiguration } from '../../src/core/configuration.ts';
 import { openDB } from 'idb';
 import { describe, expect, test } from 'vitest';
 import { RaftError } from '../../src/errors.ts';
@@ -100,7 +101,7 @@ describe('the IndexedDB store, when the disk lies', () => {
     const name = `corrupt-${databases}`;
     const database = await IndexedDbDatabase.open(name, () => host);
     const storage = database.storage(group);
-    const start = { index: 0, term: 0, configuration: { voters: ['a' as NodeId] } };
+    const start = { index: 0, term: 0, configuration: foundingConfiguration(['a' as NodeId]) };
     const entries = [1, 2].map((index) => ({
       index,
       term: 1,

@@ -29,23 +29,54 @@ const appendEntries = fc
     let term = rest.prevTerm;
     const entries = terms.map((step, i): Entry => {
       term += step;
-      const kind = step === 1 ? 'empty' : 'command';
+      const kind = (['command', 'empty', 'configuration'] as const)[step] ?? 'command';
       return { index: rest.prevIndex + 1 + i, term, kind, data: payloads[i] ?? new Uint8Array() };
     });
     return { kind: 'AppendEntries' as const, ...rest, term, entries };
   });
 
+const ids = fc.array(id);
+const snapshotId = fc.string({ maxLength: 64 });
+
+const installSnapshot = fc
+  .record({
+    ...envelope,
+    index: number,
+    terms: fc.tuple(number, number).map(([one, other]) => [Math.min(one, other), Math.max(one, other)] as const),
+    id: snapshotId,
+    configuration: fc.record({
+      version: number,
+      voters: ids,
+      outgoing: ids,
+      learners: ids,
+      learnersNext: ids,
+      witnesses: ids,
+      autoLeave: fc.boolean(),
+    }),
+    offset: fc.nat(),
+    data,
+    more: fc.nat(),
+  })
+  .map(({ index, terms: [snapshotTerm, term], id, configuration, offset, more, data: part, ...rest }) => {
+    const size = offset + part.byteLength + more;
+    const snapshot = { index, term: snapshotTerm, id, configuration, bytes: size };
+    return { kind: 'InstallSnapshot' as const, ...rest, term, snapshot, offset, data: part };
+  });
+
 const messages: fc.Arbitrary<GroupMessage> = fc.oneof(
   fc.record({
-    kind: fc.constantFrom('RequestVote', 'RequestPreVote'),
+    kind: fc.constant('RequestVote'),
     ...withTerm,
     lastIndex: number,
     lastTerm: number,
+    transfer: fc.boolean(),
   }),
+  fc.record({ kind: fc.constant('RequestPreVote'), ...withTerm, lastIndex: number, lastTerm: number }),
   fc.record({
     kind: fc.constantFrom('RequestVoteResponse', 'RequestPreVoteResponse'),
     ...withTerm,
     granted: fc.boolean(),
+    removed: fc.boolean(),
   }),
   appendEntries,
   fc.record({
@@ -54,8 +85,19 @@ const messages: fc.Arbitrary<GroupMessage> = fc.oneof(
     index: number,
     conflict: fc.option(fc.record({ index: number, term: number })),
   }),
-  fc.record({ kind: fc.constant('Heartbeat'), ...withTerm, commit: number }),
-  fc.record({ kind: fc.constant('HeartbeatResponse'), ...withTerm }),
+  fc.record({ kind: fc.constant('Heartbeat'), ...withTerm, commit: number, round: number }),
+  fc.record({ kind: fc.constant('HeartbeatResponse'), ...withTerm, round: number }),
+  installSnapshot,
+  fc.record({
+    kind: fc.constant('InstallSnapshotResponse'),
+    ...withTerm,
+    snapshotIndex: number,
+    snapshotId: snapshotId,
+    offset: number,
+  }),
+  fc.record({ kind: fc.constant('TimeoutNow'), ...withTerm }),
+  fc.record({ kind: fc.constant('ReadIndex'), ...withTerm, context: number }),
+  fc.record({ kind: fc.constant('ReadIndexResponse'), ...withTerm, context: number, index: fc.option(number) }),
   fc.record({
     kind: fc.constant('Propose'),
     ...envelope,
@@ -83,7 +125,7 @@ const messages: fc.Arbitrary<GroupMessage> = fc.oneof(
   fc.record({ kind: fc.constant('Founded'), machine: fc.string({ maxLength: 100 }), voters: fc.array(id) }),
 );
 
-const heartbeat = [wireVersion, group, 7, 'a', 'b', 1, 0];
+const heartbeat = [wireVersion, group, 7, 'a', 'b', 1, 0, 4];
 
 describe('a frame', () => {
   test('of every kind comes back as it was', () => {
@@ -96,7 +138,14 @@ describe('a frame', () => {
   });
 
   test('is one array of version, group, kind and fields', () => {
-    const message = { kind: 'Heartbeat', from: 'a' as NodeId, to: 'b' as NodeId, term: 1, commit: 0 } as const;
+    const message = {
+      kind: 'Heartbeat',
+      from: 'a' as NodeId,
+      to: 'b' as NodeId,
+      term: 1,
+      commit: 0,
+      round: 4,
+    } as const;
     expect(encodeFrame(group, message)).toEqual(encode(heartbeat));
   });
 
