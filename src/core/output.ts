@@ -38,6 +38,8 @@ export function hasReady(replica: Replica): boolean {
     replica.failedReads.length > 0 ||
     replica.stagedParts.length > 0 ||
     replica.snapshotReads.length > 0 ||
+    replica.snapshotToWrite !== null ||
+    replica.startToWrite !== null ||
     hardStateToWrite(replica) !== null ||
     hasReadyReads(replica) ||
     (role.name === 'leader' && hasWordForMembers(replica, role)) ||
@@ -64,16 +66,18 @@ export function takeReady(replica: Replica): Ready | null {
 function hardStateToWrite(replica: Replica): HardState | null {
   const { term, vote, commit } = replica.writtenHardState;
   if (term !== replica.term || vote !== replica.vote) return replica.hardState;
-  const mayWriteCommit = replica.mustSaveCommit || replica.log.hasUnwritten || replica.startToWrite !== null;
+  const { log, mustSaveCommit, startToWrite, snapshotToWrite } = replica;
+  const mayWriteCommit = mustSaveCommit || log.hasUnwritten || startToWrite !== null || snapshotToWrite !== null;
   return mayWriteCommit && commit !== replica.log.commit ? replica.hardState : null;
 }
 
 function takeWrite(replica: Replica): Write | null {
   const hardState = hardStateToWrite(replica);
   const { truncateFrom, entries } = replica.log.takeUnwritten();
-  const { outboxWhenDurable: messages, snapshotToInstall: snapshot, startToWrite: start } = replica;
+  const { outboxWhenDurable: messages, snapshotToWrite: snapshot, startToWrite: start } = replica;
   replica.outboxWhenDurable = [];
-  const isEmpty = hardState === null && entries.length === 0 && truncateFrom === null && start === null;
+  const isLogTheSame = entries.length === 0 && truncateFrom === null && start === null;
+  const isEmpty = isLogTheSame && hardState === null && snapshot === null;
   const hasNothingToWaitFor = messages.length === 0 || replica.pendingWrites.length === 0;
   if (isEmpty && hasNothingToWaitFor) {
     release(replica, messages);
@@ -81,7 +85,7 @@ function takeWrite(replica: Replica): Write | null {
   }
   if (hardState !== null) replica.writtenHardState = hardState;
   replica.mustSaveCommit = false;
-  replica.snapshotToInstall = null;
+  replica.snapshotToWrite = null;
   replica.startToWrite = null;
   replica.writes++;
   const write: Write = { id: replica.writes, hardState, snapshot, start, truncateFrom, entries };
@@ -108,6 +112,7 @@ export function persisted(replica: Replica, write: Write): void {
   const { log, role } = replica;
   log.durableTo(pending.durableTo);
   if (write.hardState !== null) replica.durableHardState = write.hardState;
+  if (write.snapshot !== null) replica.snapshot = write.snapshot;
   if (replica.tracing) {
     replica.emit({ name: 'Persisted', durable: log.durable, hardState: replica.durableHardState });
   }

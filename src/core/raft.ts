@@ -232,17 +232,16 @@ export class Raft {
     });
   }
 
-  /**
-   * What a snapshot of the machine as it is applied now must carry (S5). The next write stores the commit index, which
-   * must not be behind a stored snapshot (D10): the snapshot may be durable when that is, not before.
-   */
+  /** What a snapshot of the machine as it is applied now must carry (S5). */
   snapshotPoint(): LogStart {
     const { log, configuration } = this.#replica;
-    this.#replica.mustSaveCommit = true;
     return { index: log.applied, term: log.termAt(log.applied) ?? 0, configuration };
   }
 
-  /** A snapshot taken at a `snapshotPoint` is durable. The entries that it holds may be compacted now. */
+  /**
+   * The bytes of a snapshot taken at a `snapshotPoint` are kept. The next write makes it the newest one, in one batch with
+   * a commit index that is not behind it (D10); once that is durable, `compact` may drop the entries that it holds.
+   */
   snapshotTaken(snapshot: Snapshot): void {
     this.#run((replica) => {
       snapshotTaken(replica, snapshot);
@@ -288,7 +287,8 @@ export class Raft {
   advance({ write, committed, snapshotParts }: Ready): void {
     if (write !== null) {
       this.persisted(write);
-      if (write.snapshot !== null) this.applied(write.snapshot.index);
+      if (write.snapshot !== null && write.snapshot.index > this.#replica.log.applied)
+        this.applied(write.snapshot.index);
     }
     const last = committed.at(-1);
     if (last !== undefined) this.applied(last.index);

@@ -82,8 +82,9 @@ export interface Write {
   /** Null when it has not changed. */
   readonly hardState: HardState | null;
   /**
-   * The parts received of this snapshot become the newest one (S6). When the write is durable, the machine has to be
-   * restored from it before `applied` is called with its index.
+   * What was kept of this snapshot, taken or received, becomes the newest one (S6, S9). When the write is durable, and the
+   * snapshot is further on than the machine, the machine has to be restored from it before `applied` is called with its
+   * index.
    */
   readonly snapshot: Snapshot | null;
   /** The log begins here now: drop what is before, up to and including it. */
@@ -192,14 +193,14 @@ export class Replica {
   mustSaveCommit = false;
   /** The hard state known to be on disk. */
   durableHardState: HardState;
-  /** The newest snapshot that can be read. */
+  /** The newest durable snapshot. */
   snapshot: Snapshot | null;
   incoming: IncomingSnapshot | null = null;
   /** Parts that wait to be handed to the driver. */
   stagedParts: StagedPart[] = [];
   snapshotReads: SnapshotRead[] = [];
   /** To be written with the next batch. */
-  snapshotToInstall: Snapshot | null = null;
+  snapshotToWrite: Snapshot | null = null;
   startToWrite: LogStart | null = null;
   /** Names the next read. */
   nextReadContext: number;
@@ -303,9 +304,9 @@ export class Replica {
     this.log.restore(snapshot.index, snapshot.term);
     this.#lowerPendingWrites(snapshot.index);
     this.configuration = snapshot.configuration;
-    this.snapshot = snapshot;
-    this.snapshotToInstall = snapshot;
-    this.startToWrite = snapshot;
+    this.snapshotToWrite = snapshot;
+    const { index, term, configuration } = snapshot;
+    this.startToWrite = { index, term, configuration };
   }
 
   #lowerPendingWrites(index: Index): void {

@@ -88,10 +88,11 @@ export function partsDamaged(replica: Replica, snapshot: Snapshot): void {
   if (leader !== null) answerPart(replica, leader, incoming, 0);
 }
 
-/** A snapshot of our own state is durable. */
+/** The driver keeps a snapshot of our own state. It counts when the next write has made it the newest one. */
 export function snapshotTaken(replica: Replica, snapshot: Snapshot): void {
-  if (replica.snapshot !== null && snapshot.index <= replica.snapshot.index) return;
-  replica.snapshot = snapshot;
+  const newest = replica.snapshotToWrite ?? replica.snapshot;
+  if (snapshot.index > replica.log.applied || (newest !== null && snapshot.index <= newest.index)) return;
+  replica.snapshotToWrite = snapshot;
   if (replica.tracing) replica.emit({ name: 'SnapshotTaken', snapshot });
 }
 

@@ -72,6 +72,8 @@ export interface Snapshot {
   /** Names the bytes: equal ids mean equal bytes, so that a transfer may be resumed from another member (S7). */
   readonly id: string;
   readonly bytes: number;
+  /** CRC-32C of the bytes, for whoever keeps them; the core does not look at it. */
+  readonly checksum: number;
 }
 
 /** What a replica is constructed from: all that its storage holds. */

@@ -2,7 +2,7 @@
  * The contract of storage: the durable shadow of one replica. It is read once, at the start, and then only written, in
  * atomic batches that take effect in the order in which they were issued.
  */
-import type { Entry, HardState, Index, LogStart, PersistentState } from '../core/types.ts';
+import type { Entry, HardState, Index, LogStart, PersistentState, Snapshot } from '../core/types.ts';
 import type { RaftError } from '../errors.ts';
 
 /**
@@ -14,6 +14,11 @@ export type Durability = 'strict' | 'relaxed' | 'memory' | 'unknown';
 /** One atomic batch. Its parts take effect in the order of the fields. */
 export interface Batch {
   /**
+   * The bytes staged for this snapshot become the newest one. The one before it is kept, for whoever still reads it; older
+   * ones go, staged ones too.
+   */
+  readonly snapshot?: Snapshot | null;
+  /**
    * Where the log begins: what is stored up to there goes. The first batch of a store carries it, and founds it; later ones
    * when the log was compacted.
    */
@@ -23,6 +28,13 @@ export interface Batch {
   readonly truncateFrom: Index | null;
   /** Follow the last entry that is left. */
   readonly entries: readonly Entry[];
+}
+
+/** Bytes of a snapshot from `offset` on. */
+export interface SnapshotPart {
+  readonly snapshot: Snapshot;
+  readonly offset: number;
+  readonly data: Uint8Array;
 }
 
 export interface Storage {
@@ -41,6 +53,25 @@ export interface Storage {
    * After one failure everything later fails too: a log with a hole is worse than none.
    */
   write(batch: Batch, done: (error: RaftError | null) => void): void;
+
+  /**
+   * Keeps a part of a snapshot that is being taken or received, durable when `done` says so. Parts of one snapshot come in
+   * order and without gaps; one with offset 0 begins it anew. Several snapshots may be staged at the same time. What was
+   * staged and never became the newest is gone at the next `load`. Ordered with batches: a batch that is issued after the
+   * last part finds them all.
+   */
+  stage(part: SnapshotPart, done: (error: RaftError | null) => void): void;
+
+  /**
+   * Reads `length` bytes of one of the kept snapshots from `offset` on. Fails with STORAGE_CORRUPT when the bytes are not
+   * those that were staged, and with STORAGE_FAILED when the snapshot is not kept any more; neither stops the store.
+   */
+  readSnapshot(
+    snapshot: Snapshot,
+    offset: number,
+    length: number,
+    done: (result: Uint8Array | RaftError) => void,
+  ): void;
 
   /** Batches not yet on their way fail with CLOSED; those on their way end as they may. */
   close(): void;

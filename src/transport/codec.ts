@@ -167,15 +167,15 @@ const forms: { readonly [K in Kind]: Form<K> } = {
   InstallSnapshot: {
     number: 9,
     write: (message) => {
-      const { index, term, id, bytes, configuration } = message.snapshot;
-      const snapshot = [index, term, id, bytes, ...configurationFields(configuration)];
+      const { index, term, id, bytes, checksum, configuration } = message.snapshot;
+      const snapshot = [index, term, id, bytes, checksum, ...configurationFields(configuration)];
       return [...writeTerm(message), ...snapshot, message.offset, message.data];
     },
     read: (fields) => {
       const envelope = readTerm(fields);
       const [index, term, id] = [fields.integer(), fields.integer(0, envelope.term), fields.text(isSnapshotId)];
-      const bytes = fields.integer();
-      const snapshot = { index, term, id, bytes, configuration: readConfiguration(fields, isNodeId) };
+      const [bytes, checksum] = [fields.integer(), fields.integer(0, 0xffff_ffff)];
+      const snapshot = { index, term, id, bytes, checksum, configuration: readConfiguration(fields, isNodeId) };
       const offset = fields.integer(0, bytes);
       return { ...envelope, snapshot, offset, data: fields.bytes(bytes - offset) };
     },

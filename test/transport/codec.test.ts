@@ -56,10 +56,11 @@ const installSnapshot = fc
     offset: fc.nat(),
     data,
     more: fc.nat(),
+    checksum: fc.nat({ max: 0xffff_ffff }),
   })
-  .map(({ index, terms: [snapshotTerm, term], id, configuration, offset, more, data: part, ...rest }) => {
+  .map(({ index, terms: [snapshotTerm, term], id, configuration, offset, more, checksum, data: part, ...rest }) => {
     const size = offset + part.byteLength + more;
-    const snapshot = { index, term: snapshotTerm, id, configuration, bytes: size };
+    const snapshot = { index, term: snapshotTerm, id, configuration, bytes: size, checksum };
     return { kind: 'InstallSnapshot' as const, ...rest, term, snapshot, offset, data: part };
   });
 
