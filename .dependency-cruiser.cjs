@@ -8,7 +8,7 @@ const mayImport = {
   machine: ['core', 'encoding'],
   storage: ['core', 'encoding'],
   transport: ['core', 'encoding', 'machine'],
-  group: ['core', 'machine', 'storage', 'transport'],
+  group: ['core', 'encoding', 'machine', 'storage', 'transport'],
   host: ['core', 'encoding', 'machine', 'storage', 'transport', 'group'],
   testing: ['core', 'storage'],
 };

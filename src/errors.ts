@@ -19,6 +19,8 @@ export type RaftErrorCode =
   | 'NO_SUCH_GROUP'
   /** The environment lacks something that is needed, named in the message. */
   | 'NOT_SUPPORTED'
+  /** The browser gives this site no more storage; this member stopped. */
+  | 'QUOTA_EXCEEDED'
   /** The machine threw: the command changed nothing, on every member alike. */
   | 'REJECTED'
   /** A stored record cannot be right; `cause` or the message names it. */

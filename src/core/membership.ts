@@ -28,6 +28,13 @@ import type { Configuration, Entry, Index, NodeId } from './types.ts';
  */
 export type Transition = 'auto' | 'joint' | 'joint-explicit';
 
+export interface MembershipOptions {
+  /** `auto` by default. */
+  readonly transition?: Transition;
+  /** Refuse the change unless this is the version of the configuration in force (M9). */
+  readonly ifVersion?: Index | null;
+}
+
 /** Why a change of membership was not proposed. */
 export type MembershipRefusal =
   | ChangeRefusal
@@ -50,8 +57,7 @@ export type MembershipResult =
 export function proposeMembership(
   replica: Replica,
   steps: readonly MembershipStep[],
-  transition: Transition,
-  ifVersion: Index | null,
+  { transition = 'auto', ifVersion = null }: MembershipOptions,
 ): MembershipResult {
   const change = changeFor(replica, steps, transition);
   return propose(replica, change, steps, ifVersion);

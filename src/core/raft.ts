@@ -6,7 +6,7 @@ import { foundingConfiguration, type MembershipStep } from './configuration.ts';
 import { campaign, campaignSoon, forgetLeader, tickElection } from './elections.ts';
 import { InvariantViolation } from './errors.ts';
 import { tickLeader } from './leading.ts';
-import { leaveJoint, type MembershipResult, proposeMembership, type Transition } from './membership.ts';
+import { leaveJoint, type MembershipOptions, type MembershipResult, proposeMembership } from './membership.ts';
 import { type RaftOptions, raftOptions } from './options.ts';
 import { applied, hasReady, persisted, type Ready, takeReady } from './output.ts';
 import { checkState } from './persistent-state.ts';
@@ -128,22 +128,13 @@ export class Raft {
     return this.#run((replica) => propose(replica, commands instanceof Uint8Array ? [commands] : commands));
   }
 
-  /**
-   * Appends a change of membership to the leader's log. It takes effect, member by member, when it is applied.
-   * @param ifVersion refuse unless this is the version of the configuration in force (M9)
-   */
-  proposeMembership(
-    steps: readonly MembershipStep[],
-    {
-      transition = 'auto',
-      ifVersion = null,
-    }: { readonly transition?: Transition; readonly ifVersion?: Index | null } = {},
-  ): MembershipResult {
-    return this.#run((replica) => proposeMembership(replica, steps, transition, ifVersion));
+  /** Appends a change of membership to the leader's log. It takes effect, member by member, when it is applied. */
+  proposeMembership(steps: readonly MembershipStep[], options: MembershipOptions = {}): MembershipResult {
+    return this.#run((replica) => proposeMembership(replica, steps, options));
   }
 
-  /** Leaves a joint configuration that does not leave itself, with `ifVersion` as above. */
-  leaveJoint({ ifVersion = null }: { readonly ifVersion?: Index | null } = {}): MembershipResult {
+  /** Leaves a joint configuration that does not leave itself. */
+  leaveJoint({ ifVersion = null }: Pick<MembershipOptions, 'ifVersion'> = {}): MembershipResult {
     return this.#run((replica) => leaveJoint(replica, ifVersion));
   }
 
@@ -307,6 +298,18 @@ export class Raft {
     this.#run((replica) => {
       applied(replica, index);
     });
+  }
+
+  /** The newest durable snapshot; null if there is none. */
+  get snapshot(): Snapshot | null {
+    return this.#replica.snapshot;
+  }
+
+  /** A member is being sent a snapshot that is not the newest one: whoever keeps two had better not take a third. */
+  get isSendingOldSnapshot(): boolean {
+    const { role, snapshot } = this.#replica;
+    if (role.name !== 'leader') return false;
+    return [...role.progress.values()].some(({ transfer }) => transfer !== null && transfer.snapshot !== snapshot);
   }
 
   /** The entry at an index, undefined outside the log. */

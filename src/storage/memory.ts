@@ -3,7 +3,7 @@ import type { Entry, HardState, LogStart, PersistentState, Snapshot } from '../c
 import { RaftError } from '../errors.ts';
 import type { GroupId, HostId } from '../ids.ts';
 import type { Database, GroupRecord } from './database.ts';
-import type { Batch, Durability, SnapshotPart, Storage } from './storage.ts';
+import type { Batch, Durability, SnapshotName, SnapshotPart, Storage } from './storage.ts';
 
 /** How many snapshots are kept: the newest, and the one before it (S9). */
 const snapshotsKept = 2;
@@ -15,7 +15,7 @@ export class MemoryDisk {
   #entries: Entry[] = [];
   /** The newest last. */
   #kept: Bytes[] = [];
-  readonly #staged: Map<string, Bytes> = new Map();
+  readonly #staged: Map<string, { readonly snapshot: SnapshotName; readonly parts: Uint8Array[] }> = new Map();
 
   get state(): PersistentState | null {
     const start = this.#start;
@@ -61,7 +61,7 @@ export class MemoryDisk {
 
 interface Bytes {
   readonly snapshot: Snapshot;
-  readonly parts: Uint8Array[];
+  readonly parts: readonly Uint8Array[];
 }
 
 function concatenated(parts: readonly Uint8Array[]): Uint8Array {

@@ -30,9 +30,12 @@ export interface Batch {
   readonly entries: readonly Entry[];
 }
 
+/** What is known of a snapshot while it is being taken: its size and its checksum are not. */
+export type SnapshotName = Pick<Snapshot, 'index' | 'id'>;
+
 /** Bytes of a snapshot from `offset` on. */
 export interface SnapshotPart {
-  readonly snapshot: Snapshot;
+  readonly snapshot: SnapshotName;
   readonly offset: number;
   readonly data: Uint8Array;
 }

@@ -203,19 +203,20 @@ const forms: { readonly [K in Kind]: Form<K> } = {
   },
   Propose: {
     number: 16,
-    write: ({ session, sequence, commands, ...envelope }) => [
+    write: ({ session, sequence, known, commands, ...envelope }) => [
       ...writeEnvelope(envelope),
       session,
       sequence,
+      known,
       commands.length,
       ...commands,
     ],
-    read: (fields) => ({
-      ...readEnvelope(fields),
-      session: fields.text(isSessionId),
-      sequence: fields.integer(1),
-      commands: readList(fields, () => fields.bytes()),
-    }),
+    read: (fields) => {
+      const envelope = readEnvelope(fields);
+      const [session, sequence] = [fields.text(isSessionId), fields.integer(1)];
+      const known = fields.integer(0, sequence - 1);
+      return { ...envelope, session, sequence, known, commands: readList(fields, () => fields.bytes()) };
+    },
   },
   ProposeRefused: {
     number: 17,
