@@ -390,6 +390,7 @@ export class Member<State, Command, Result> {
       if (this.#ticksSinceWrite >= restTicks && this.#raft.savedCommit < this.#raft.commit) this.#raft.saveCommit();
       this.#courier.tick(ticks);
       this.#reads.tick(ticks);
+      this.#snapshots.takeIfDue();
       this.#peers.tell(this.#report(), this.#transport);
     });
   }

@@ -77,10 +77,15 @@ export class Snapshots {
     return this.#restoring !== null;
   }
 
-  /** Counts what was applied, and takes a snapshot when it is time. */
+  /** Counts what was applied. */
   applied(entries: readonly Entry[]): void {
     this.#entries += entries.length;
     for (const entry of entries) this.#bytes += entryBytes(entry);
+    this.takeIfDue();
+  }
+
+  /** Takes a snapshot when it is time, and nothing stands against it: ask again later. */
+  takeIfDue(): void {
     const { raft, options } = this.#init;
     const bytes = Math.max(options.bytes, raft.snapshot?.bytes ?? 0);
     if (this.#entries >= options.entries || this.#bytes >= bytes) this.take();
