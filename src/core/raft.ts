@@ -44,8 +44,9 @@ export interface RaftInit {
   readonly options?: Partial<RaftOptions>;
   /** The safety rules, for tests and lessons that break one on purpose. */
   readonly rules?: Rules;
-  /** Hears of every transition and every decision. */
+  /** Hears of every transition, and of every decision unless `traceDecisions` is false. */
   readonly trace?: TraceListener;
+  readonly traceDecisions?: boolean;
   /** Decides on election timeouts instead of the random source: ticks, at least 1. `campaignDelayTicks` is added. */
   readonly drawElectionTimeout?: (electionTicks: number) => number;
 }
@@ -67,8 +68,9 @@ export class Raft {
    * @throws RangeError for options out of range.
    * @throws InvariantViolation for a stored state that cannot be right (D10).
    */
-  constructor({ id, persistent, random, options = {}, rules = standardRules, trace, drawElectionTimeout }: RaftInit) {
+  constructor({ id, persistent, random, options = {}, rules = standardRules, trace, ...hooks }: RaftInit) {
     checkState(persistent);
+    const { drawElectionTimeout, traceDecisions = true } = hooks;
     const listener = trace;
     this.#replica = new Replica({
       id,
@@ -78,6 +80,7 @@ export class Raft {
       rules,
       drawElectionTimeout,
       listener,
+      traceDecisions,
     });
     this.#replica.drawElectionTimeout();
     if (this.#replica.tracing) this.#replica.emit({ name: 'InitState' });
@@ -332,6 +335,10 @@ export class Raft {
 
   get commit(): Index {
     return this.#replica.log.commit;
+  }
+
+  get appliedIndex(): Index {
+    return this.#replica.log.applied;
   }
 
   get lastIndex(): Index {

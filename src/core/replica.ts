@@ -155,6 +155,7 @@ export interface ReplicaInit {
   readonly rules: Rules;
   readonly drawElectionTimeout: ((electionTicks: number) => number) | undefined;
   readonly listener: TraceListener | undefined;
+  readonly traceDecisions: boolean;
 }
 
 export class Replica {
@@ -208,7 +209,8 @@ export class Replica {
   confirmedReads: ReadyRead[] = [];
   failedReads: FailedRead[] = [];
 
-  constructor({ id, persistent, random, options, rules, drawElectionTimeout, listener }: ReplicaInit) {
+  constructor(init: ReplicaInit) {
+    const { id, persistent, random, options, rules, drawElectionTimeout, listener, traceDecisions } = init;
     this.id = id;
     this.options = options;
     this.#random = random;
@@ -225,7 +227,7 @@ export class Replica {
     this.writtenHardState = hardState;
     this.durableHardState = hardState;
     this.rules =
-      listener === undefined
+      listener === undefined || !traceDecisions
         ? rules
         : observedRules(rules, (decision) => {
             this.emit({ name: 'Decision', decision });

@@ -11,7 +11,7 @@ import { InvariantViolation } from '../core/errors.ts';
 import type { MembershipOptions, MembershipResult } from '../core/membership.ts';
 import { type RaftOptions, raftOptions } from '../core/options.ts';
 import type { Ready } from '../core/output.ts';
-import { Raft } from '../core/raft.ts';
+import { Raft, type RaftInit } from '../core/raft.ts';
 import type { RaftStatus } from '../core/status.ts';
 import type { Random } from '../core/random.ts';
 import type { ReadConsistency } from '../core/reading.ts';
@@ -65,6 +65,8 @@ export interface MemberListener {
   stateChanged(): void;
   /** Something in `status()` is different. */
   statusChanged(): void;
+  /** The machine has come to this index by a snapshot, not by applying what leads there. */
+  restored?(index: Index): void;
 }
 
 export interface MemberInit<State, Command, Result> {
@@ -81,6 +83,8 @@ export interface MemberInit<State, Command, Result> {
   readonly listener: MemberListener;
   readonly options?: Partial<MemberOptions>;
   readonly trace?: TraceListener;
+  /** Makes the core: for simulations and lessons, which look into it or break it on purpose. */
+  readonly createRaft?: (init: RaftInit) => Raft;
 }
 
 type ReplicaStatus = Pick<
@@ -139,7 +143,7 @@ export class Member<State, Command, Result> {
    * @throws RaftError STORAGE_CORRUPT for a stored state that cannot be right
    */
   constructor(init: MemberInit<State, Command, Result>) {
-    const { id, persistent, storage, transport, clock, random, machine, listener, trace } = init;
+    const { id, persistent, storage, transport, clock, random, machine, listener, trace, createRaft = newRaft } = init;
     const { tickMs, raft, proposals: limits, snapshots } = { ...defaultMemberOptions, ...init.options };
     const { electionTicks } = raftOptions(raft);
     this.id = id;
@@ -150,7 +154,7 @@ export class Member<State, Command, Result> {
     this.#machine = new ReplicatedMachine(machine);
     this.#toldState = this.#machine.state;
     try {
-      this.#raft = new Raft({ id, persistent, random, options: raft, ...(trace && { trace }) });
+      this.#raft = createRaft({ id, persistent, random, options: raft, ...(trace && { trace }) });
     } catch (cause) {
       if (!(cause instanceof InvariantViolation)) throw cause;
       throw new RaftError('STORAGE_CORRUPT', `the stored state cannot be right (${cause.message})`, { cause });
@@ -461,6 +465,7 @@ export class Member<State, Command, Result> {
   #restored(index: Index): void {
     this.#isStarting = false;
     this.#proposals.recover((session, sequence) => this.#machine.outcomeOf(session, sequence));
+    this.#listener.restored?.(index);
     if (index <= this.#applied) return;
     this.#applied = index;
     this.#raft.applied(index);
@@ -495,6 +500,8 @@ export class Member<State, Command, Result> {
     return { role, term, leader, commit, applied: this.#applied, lastIndex };
   }
 }
+
+const newRaft = (init: RaftInit): Raft => new Raft(init);
 
 /** The commands of one run of a member. Its session is 64 random bits, so that no two runs of any member share one. */
 export function newProposals<Result>(random: Random, limits: ProposalLimits): Proposals<Result> {
