@@ -266,6 +266,7 @@ describe('a group', () => {
     const [database] = tabs.databases;
     const storage = database?.storage(group.id);
     const hardState = { term: 0, vote: null, commit: 99 };
+    await new Promise((done) => storage?.load(done));
     await new Promise((done) => storage?.write({ hardState, truncateFrom: null, entries: [] }, done));
     await expect(hosts[0]?.join(list, decodeInvite(group.invite))).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' });
     expect(hosts[0]?.openGroups).toBe(0);
