@@ -7,7 +7,7 @@ import type { PersistentState } from '../core/types.ts';
 import { toBase64Url } from '../encoding/base64url.ts';
 import { RaftError } from '../errors.ts';
 import type { Clock } from '../group/clock.ts';
-import { type GroupId, groupIdBytes, type HostId, incarnationBytes, memberId } from '../ids.ts';
+import { type GroupId, groupIdBytes, type HostId, hostOf, incarnationBytes, memberId } from '../ids.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import type { Database, GroupRecord } from '../storage/database.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -125,6 +125,10 @@ export class Host {
   ): Promise<Group<State, Command, Result>> {
     if (machine.name !== record.machine) {
       throw new RaftError('WRONG_MACHINE', `the group replicates the machine ${record.machine}, not ${machine.name}`);
+    }
+    if (hostOf(record.member) !== this.id) {
+      const message = `member ${record.member} belongs to a host that this database has no key of; join as a new member`;
+      throw new RaftError('STORAGE_CORRUPT', message);
     }
     // Whoever loads a store takes it from whoever had it: a member that is at work, or about to be, must not lose it.
     if (this.#groups.has(record.group) || this.#opening.has(record.group)) {

@@ -16,7 +16,8 @@ const schemaVersion = 2;
 const blockedGraceMs = 5000;
 
 export interface Schema extends DBSchema {
-  host: { key: 'id'; value: string };
+  /** What is said of the host, as structured clones: nobody sees the bytes of a private key. */
+  host: { key: 'id' | 'keys'; value: unknown };
   groups: { key: GroupId; value: GroupRecord };
   epochs: { key: GroupId; value: Uint8Array };
   starts: { key: GroupId; value: Uint8Array };

@@ -1,7 +1,8 @@
 /** A host's database in IndexedDB: who the host is, its groups, and a store for each of them. */
 import { RaftError } from '../errors.ts';
+import { hostIdOfKey, type HostIdentity, isKeyPair, makeIdentity } from '../identity/host-keys.ts';
 import type { GroupId, HostId } from '../ids.ts';
-import { isGroupId, isHostId, isMemberId } from '../ids.ts';
+import { isGroupId, isMemberId } from '../ids.ts';
 import type { Database, GroupRecord } from './database.ts';
 import { Connection, failed } from './indexeddb-connection.ts';
 import { IndexedDbRecords } from './indexeddb-records.ts';
@@ -18,37 +19,27 @@ export interface IndexedDbOptions {
 
 export class IndexedDbDatabase implements Database {
   readonly host: HostId;
+  readonly keys: CryptoKeyPair;
   readonly #connection: Connection;
   readonly #durability: 'strict' | 'relaxed';
 
-  private constructor(connection: Connection, host: HostId, durability: 'strict' | 'relaxed') {
+  private constructor(connection: Connection, { host, keys }: HostIdentity, durability: 'strict' | 'relaxed') {
     this.#connection = connection;
     this.host = host;
+    this.keys = keys;
     this.#durability = durability;
   }
 
   /**
-   * Opens a database, making it first if need be.
-   * @param newHostId called when the database is new, for the id of the host that it is then the database of
-   * @throws RaftError STORAGE_FAILED, STORAGE_CORRUPT, STORAGE_IN_USE when a tab with older code does not let go of it
+   * Opens a database, making it first if need be, and the host with it.
+   * @throws RaftError STORAGE_FAILED, STORAGE_CORRUPT, STORAGE_IN_USE when a tab with older code does not let go of it,
+   *   NOT_SUPPORTED where no keys can be made, QUOTA_EXCEEDED
    */
-  static async open(
-    name: string,
-    newHostId: () => HostId,
-    { durability = 'strict' }: IndexedDbOptions = {},
-  ): Promise<IndexedDbDatabase> {
+  static async open(name: string, { durability = 'strict' }: IndexedDbOptions = {}): Promise<IndexedDbDatabase> {
     const connection = await Connection.open(name);
     try {
-      const host = await connection.use(async (database) => {
-        const transaction = database.transaction('host', 'readwrite', { durability: 'strict' });
-        const known = await transaction.store.get('id');
-        const id = known ?? newHostId();
-        if (known === undefined) void transaction.store.put(id, 'id');
-        await transaction.done;
-        return id;
-      });
-      if (isHostId(host)) return new IndexedDbDatabase(connection, host, durability);
-      throw new RaftError('STORAGE_CORRUPT', `the database ${name} does not say whose it is; delete it`);
+      const identity = (await readIdentity(connection)) ?? (await storeIdentity(connection, await makeIdentity()));
+      return new IndexedDbDatabase(connection, identity, durability);
     } catch (cause) {
       connection.close();
       throw failed(`opening the database ${name}`, cause);
@@ -123,4 +114,30 @@ export class IndexedDbDatabase implements Database {
   close(): void {
     this.#connection.close();
   }
+}
+
+/** Null in a database that has no keys: a new one, or one of version 1, whose host's id was a random text. */
+async function readIdentity(connection: Connection): Promise<HostIdentity | null> {
+  const [host, keys] = await connection.use(async (database) => {
+    const { store } = database.transaction('host');
+    return Promise.all([store.get('id'), store.get('keys')]);
+  });
+  if (keys === undefined) return null;
+  if (!isKeyPair(keys) || host !== (await hostIdOfKey(keys.publicKey))) {
+    throw new RaftError('STORAGE_CORRUPT', 'the keys of this host are not those of its id; delete the database');
+  }
+  return { host: host as HostId, keys };
+}
+
+/** Gives the identity that is there, if somebody else was faster. */
+async function storeIdentity(connection: Connection, made: HostIdentity): Promise<HostIdentity> {
+  await connection.use(async (database) => {
+    const transaction = database.transaction('host', 'readwrite', { durability: 'strict' });
+    if ((await transaction.store.get('keys')) === undefined) {
+      void transaction.store.put(made.host, 'id').catch(() => undefined);
+      void transaction.store.put(made.keys, 'keys').catch(() => undefined);
+    }
+    await transaction.done;
+  });
+  return (await readIdentity(connection)) ?? made;
 }

@@ -1,6 +1,7 @@
 /** A database that forgets: for tests, and for a tab that wants to leave nothing behind. */
 import type { Entry, HardState, LogStart, PersistentState, Snapshot } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
+import type { HostIdentity } from '../identity/host-keys.ts';
 import type { GroupId, HostId } from '../ids.ts';
 import { crc32c } from '../encoding/crc32c.ts';
 import type { Database, GroupRecord } from './database.ts';
@@ -172,10 +173,12 @@ export class MemoryStorage implements Storage {
 
 export class MemoryDatabase implements Database {
   readonly host: HostId;
+  readonly keys: CryptoKeyPair;
   readonly #groups: Map<GroupId, { readonly record: GroupRecord; readonly disk: MemoryDisk }> = new Map();
 
-  constructor(host: HostId) {
+  constructor({ host, keys }: HostIdentity) {
     this.host = host;
+    this.keys = keys;
   }
 
   groups(): Promise<readonly GroupRecord[]> {

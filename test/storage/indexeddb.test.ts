@@ -7,7 +7,7 @@ import type { NodeId } from '../../src/core/types.ts';
 import { RaftError } from '../../src/errors.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { IndexedDbDatabase } from '../../src/storage/indexeddb.ts';
-import { group, host } from './places.ts';
+import { group } from './places.ts';
 
 let databases = 0;
 
@@ -20,7 +20,7 @@ describe('the IndexedDB store, when the disk lies', () => {
   const prepared = async () => {
     databases++;
     const name = `corrupt-${databases}`;
-    const database = await IndexedDbDatabase.open(name, () => host);
+    const database = await IndexedDbDatabase.open(name);
     const storage = database.storage(group);
     await load(storage);
     const start = { index: 0, term: 0, configuration: foundingConfiguration(['a' as NodeId]) };
@@ -34,7 +34,7 @@ describe('the IndexedDB store, when the disk lies', () => {
       const hardState = { term: 1, vote: null, commit: 0 };
       await new Promise((done) => storage.write({ start, hardState, truncateFrom: null, entries: [entry] }, done));
     }
-    return { raw: await openDB(name), storage: (await IndexedDbDatabase.open(name, () => host)).storage(group) };
+    return { raw: await openDB(name), storage: (await IndexedDbDatabase.open(name)).storage(group) };
   };
 
   test.each([
@@ -74,7 +74,7 @@ describe('the IndexedDB store, when the disk lies', () => {
   test('D8 a failed write fails that batch and all after it, and what was acknowledged stays', async () => {
     const { raw, storage } = await prepared();
     raw.close();
-    const database = await IndexedDbDatabase.open(`corrupt-${databases}`, () => host);
+    const database = await IndexedDbDatabase.open(`corrupt-${databases}`);
     const closing = database.storage(group);
     await load(closing);
     database.close();

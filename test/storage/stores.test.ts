@@ -1,15 +1,16 @@
 /** Every store passes the same acceptance suite; here memory, and IndexedDB as fake-indexeddb implements it. */
 import 'fake-indexeddb/auto';
 import { describe, test } from 'vitest';
+import { makeIdentity } from '../../src/identity/host-keys.ts';
 import { Connection } from '../../src/storage/indexeddb-connection.ts';
 import { IndexedDbRecords } from '../../src/storage/indexeddb-records.ts';
 import { MemoryDatabase } from '../../src/storage/memory.ts';
 import { storageAcceptance } from '../../src/testing/storage-acceptance.ts';
-import { faultyPlace, group, host, otherGroup, record } from './places.ts';
+import { faultyPlace, group, otherGroup, record } from './places.ts';
 
 describe('the memory store', () => {
   const fresh = async () => {
-    const database = new MemoryDatabase(host);
+    const database = new MemoryDatabase(await makeIdentity());
     for (const id of [group, otherGroup]) await database.addGroup(record(id));
     return {
       open: () => Promise.resolve(database.storage(group)),
