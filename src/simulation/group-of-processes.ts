@@ -2,11 +2,12 @@
  * A simulated group: its processes, its network and its time, from one seed. Faults and operators act on it, clients use
  * it, and the watcher sees everything.
  */
+import { defaultRaftOptions } from '../core/options.ts';
 import { emptyState } from '../core/raft.ts';
 import { type Random, seededRandom } from '../core/random.ts';
 import type { TraceListener } from '../core/trace.ts';
 import type { NodeId } from '../core/types.ts';
-import type { MemberOptions } from '../group/member.ts';
+import { defaultMemberOptions, type MemberOptions } from '../group/member.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import { EventQueue } from './event-queue.ts';
 import type { Mutant } from './mutant.ts';
@@ -70,6 +71,7 @@ export class SimGroup<State, Command, Result> {
     this.watcher = new Watcher({
       accuse: (invariant, message) => this.accuse(invariant, message),
       diskOf: (id) => this.#disks.get(id) ?? null,
+      initial: init.machine.initial,
       digest: init.digest,
       describe: init.describe,
       newEffect: (effect) => init.newEffect?.(effect),
@@ -87,6 +89,10 @@ export class SimGroup<State, Command, Result> {
 
   /** A process with an empty store. It takes part once it is a member of the group. */
   addProcess(name: string, id: NodeId = nodeId(name)): SimProcess<State, Command, Result> {
+    return this.#add(name, id, new SimDisk(emptyState(this.founders).start));
+  }
+
+  #add(name: string, id: NodeId, store: SimDisk): SimProcess<State, Command, Result> {
     const { machine, options, mutant = null, disk } = this.#init;
     const slow: SlowDisk = { factor: 1 };
     this.#slow.set(name, slow);
@@ -96,7 +102,6 @@ export class SimGroup<State, Command, Result> {
       failingReads: 0,
       failingAfterWrites: 0,
     };
-    const store = new SimDisk(emptyState(this.founders).start);
     this.#disks.set(id, store);
     this.#stations.set(id, name);
     const process = new SimProcess<State, Command, Result>({
@@ -112,10 +117,26 @@ export class SimGroup<State, Command, Result> {
       mutant,
       watcher: this.watcher,
       stationOf: (member) => this.#stations.get(member) ?? null,
+      duplicate: (itself) => {
+        this.duplicate(itself);
+      },
     });
     this.processes.push(process);
     this.network.add(process);
     return process;
+  }
+
+  /** A second process opens the store of a member: the first one has lost it, and does not know it yet. */
+  duplicate(process: SimProcess<State, Command, Result>): void {
+    const name = `${process.name}'`;
+    process.isGone = true;
+    this.#add(name, process.id, process.disk).start();
+  }
+
+  /** Milliseconds of a minimum election timeout. */
+  get electionMs(): number {
+    const { tickMs = defaultMemberOptions.tickMs, raft } = this.#init.options;
+    return tickMs * (raft?.electionTicks ?? defaultRaftOptions.electionTicks);
   }
 
   slowDown(name: string, factor: number): void {
@@ -124,7 +145,7 @@ export class SimGroup<State, Command, Result> {
   }
 
   process(id: NodeId): SimProcess<State, Command, Result> | null {
-    return this.processes.find((process) => process.id === id) ?? null;
+    return this.processes.findLast((process) => process.id === id) ?? null;
   }
 
   /** The process that leads in the latest term, as far as anybody does. */

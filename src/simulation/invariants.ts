@@ -2,13 +2,13 @@
  * The safety of the group, checked at every transition of every member (docs/simulation.md lists the invariants). The
  * checker sees all members and all disks at once, and derives what is allowed from the definitions alone.
  */
-import type { Raft } from '../core/raft.ts';
 import { isQuorum } from '../core/quorum.ts';
 import type { TraceEvent } from '../core/trace.ts';
 import type { Configuration, Entry, Index, NodeId, Term } from '../core/types.ts';
 import type { Batch } from '../storage/storage.ts';
 import type { MemberMessage } from '../transport/messages.ts';
 import { quorumsMeet } from './quorums-meet.ts';
+import type { Run } from './run-of-member.ts';
 import type { DiskView } from './sim-disk.ts';
 
 /** Reports what is wrong. Does not come back. */
@@ -20,19 +20,9 @@ interface KnownEntry {
   readonly hash: number;
 }
 
-/** What a run of a member has shown so far. */
-interface Shown {
-  commit: Index;
-  applied: Index;
-  /** While it leads: its term and the end of its log. */
-  leading: { readonly term: Term; last: Index } | null;
-}
-
 export class Invariants {
   readonly #accuse: Accuse;
   readonly #diskOf: (id: NodeId) => DiskView | null;
-  readonly #rafts: Map<NodeId, Raft> = new Map();
-  readonly #shown: Map<NodeId, Shown> = new Map();
   readonly #leaders: Map<Term, NodeId> = new Map();
   /** By member and term, whom it voted for. */
   readonly #votes: Map<string, NodeId> = new Map();
@@ -54,57 +44,51 @@ export class Invariants {
     return this.#committed.length - 1;
   }
 
-  started(id: NodeId, raft: Raft): void {
-    this.#rafts.set(id, raft);
-    this.#shown.set(id, { commit: raft.commit, applied: raft.appliedIndex, leading: null });
+  /** The newest configuration that anybody has applied. */
+  get configuration(): Configuration | null {
+    return this.#newestConfiguration;
+  }
+
+  started({ id, raft }: Run): void {
     this.#checkConfiguration(id, raft.configuration);
   }
 
-  crashed(id: NodeId): void {
-    this.#rafts.delete(id);
-    this.#shown.delete(id);
-  }
-
-  traced(event: TraceEvent): void {
+  traced(run: Run, event: TraceEvent): void {
     switch (event.name) {
       case 'BecomeLeader':
-        this.#becameLeader(event.node, event.state.term);
+        this.#becameLeader(run, event.state.term);
         break;
       case 'BecomeFollower':
-        this.#stopLeading(event.node);
+        run.leading = null;
         break;
       case 'Commit':
-        this.#committedTo(event);
+        this.#committedTo(run, event);
         break;
       case 'ChangeConf':
-        this.#checkOneChange(event.node);
+        this.#checkOneChange(run);
         break;
       case 'ApplyConfChange':
-        this.#checkConfiguration(event.node, event.configuration);
+        this.#checkConfiguration(run.id, event.configuration);
         break;
       case 'Replicate':
-        this.#checkAppendOnly(event);
+        this.#checkAppendOnly(run, event);
         break;
       default:
         break;
     }
   }
 
-  #stopLeading(id: NodeId): void {
-    const shown = this.#shown.get(id);
-    if (shown !== undefined) shown.leading = null;
-  }
-
-  #becameLeader(id: NodeId, term: Term): void {
+  #becameLeader(run: Run, term: Term): void {
+    const { id, raft } = run;
     const other = this.#leaders.get(term);
     if (other !== undefined && other !== id) this.#accuse('S1', `${other} and ${id} both lead term ${term}`);
     if (other === undefined) this.leaderChanges++;
     this.#leaders.set(term, id);
-    const raft = this.#rafts.get(id);
-    const shown = this.#shown.get(id);
-    if (raft === undefined || shown === undefined) return;
-    shown.leading = { term, last: raft.lastIndex };
-    this.#checkElected(id, term, raft);
+    run.leading = { term, last: raft.lastIndex };
+    // S12: only the votes of members of its configuration make a leader.
+    if (!isQuorum(raft.configuration, (voter) => this.#votes.get(`${voter} ${term}`) === id)) {
+      this.#accuse('S12', `${id} leads term ${term} without the votes of a quorum`);
+    }
     const held = raft.entryAt(this.committed)?.term;
     const isCompacted = raft.status().startIndex >= this.committed;
     if (!isCompacted && held !== this.#committed[this.committed]) {
@@ -112,37 +96,26 @@ export class Invariants {
     }
   }
 
-  /** S12: only the votes of members of its configuration make a leader. */
-  #checkElected(id: NodeId, term: Term, raft: Raft): void {
-    if (!isQuorum(raft.configuration, (voter) => this.#votes.get(`${voter} ${term}`) === id)) {
-      this.#accuse('S12', `${id} leads term ${term} without the votes of a quorum`);
-    }
-  }
-
-  #checkAppendOnly({ node, state, last }: TraceEvent): void {
-    const leading = this.#shown.get(node)?.leading;
-    if (leading == null || leading.term !== state.term) return;
-    if (last < leading.last) this.#accuse('S2', `${node} leads term ${state.term} and has shortened its log`);
+  #checkAppendOnly({ id, leading }: Run, { state, last }: TraceEvent): void {
+    if (leading?.term !== state.term) return;
+    if (last < leading.last) this.#accuse('S2', `${id} leads term ${state.term} and has shortened its log`);
     leading.last = last;
   }
 
-  #committedTo({ node, role, state }: TraceEvent): void {
-    const raft = this.#rafts.get(node);
-    if (raft === undefined) return;
+  #committedTo({ id, raft }: Run, { role, state }: TraceEvent): void {
     const { commit } = state;
     const term = raft.entryAt(commit)?.term;
     if (role === 'leader' && commit > this.committed) {
       for (let index = this.committed + 1; index <= commit; index++) {
         this.#committed.push(raft.entryAt(index)?.term ?? 0);
       }
-      this.#checkDurable(node, raft.configuration, commit, term);
+      this.#checkDurable(id, raft.configuration, commit, term);
     }
     if (commit > this.committed) {
-      this.#accuse('S3', `${node} holds ${commit} for committed, which no leader has committed`);
+      this.#accuse('S3', `${id} holds ${commit} for committed, which no leader has committed`);
     }
     if (term !== undefined && term !== this.#committed[commit]) {
-      const held = `${commit} of term ${term}`;
-      this.#accuse('S3', `${node} holds ${held} for committed, where another entry is`);
+      this.#accuse('S3', `${id} holds ${commit} of term ${term} for committed, where another entry is`);
     }
   }
 
@@ -156,9 +129,7 @@ export class Invariants {
     }
   }
 
-  #checkOneChange(id: NodeId): void {
-    const raft = this.#rafts.get(id);
-    if (raft === undefined) return;
+  #checkOneChange({ id, raft }: Run): void {
     let changes = 0;
     for (let index = raft.appliedIndex + 1; index <= raft.lastIndex; index++) {
       if (raft.entryAt(index)?.kind === 'configuration') changes++;
@@ -262,19 +233,17 @@ export class Invariants {
   }
 
   /** An event of this member is over. */
-  settled(id: NodeId): void {
-    const raft = this.#rafts.get(id);
-    const shown = this.#shown.get(id);
-    if (raft === undefined || shown === undefined) return;
+  settled(run: Run): void {
+    const { id, raft } = run;
     const { commit, appliedIndex: applied, lastIndex } = raft;
-    if (commit < shown.commit || applied < shown.applied) {
+    if (commit < run.commit || applied < run.applied) {
       this.#accuse('S10', `the commit or applied index of ${id} has gone back`);
     }
     if (applied > commit || commit > lastIndex) {
       this.#accuse('S10', `${id} has applied ${applied}, committed ${commit} and ends at ${lastIndex}`);
     }
-    shown.commit = commit;
-    shown.applied = applied;
+    run.commit = commit;
+    run.applied = applied;
   }
 }
 

@@ -43,6 +43,11 @@ export class ProcessClock implements Clock {
     this.#rate = rate;
   }
 
+  /** Time has passed that was not seen. */
+  jump(milliseconds: number): void {
+    this.#base = { virtual: this.#queue.now, shown: this.#exact() + milliseconds };
+  }
+
   /** Milliseconds between the values that the clock can show. */
   setResolution(milliseconds: number): void {
     this.#resolution = milliseconds;

@@ -5,8 +5,7 @@
 import { Raft, type RaftInit } from '../core/raft.ts';
 import { seededRandom } from '../core/random.ts';
 import { standardRules } from '../core/rules.ts';
-import { InvariantViolation } from '../core/errors.ts';
-import type { Index, NodeId, PersistentState } from '../core/types.ts';
+import type { NodeId, PersistentState } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import { Member, type MemberOptions } from '../group/member.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
@@ -16,6 +15,7 @@ import type { EventQueue } from './event-queue.ts';
 import type { Mutant } from './mutant.ts';
 import type { Network, Station } from './network.ts';
 import { ProcessClock } from './process-clock.ts';
+import type { Run } from './run-of-member.ts';
 import type { SimDisk } from './sim-disk.ts';
 import { type DiskFaults, SimStorage } from './sim-storage.ts';
 import type { Watcher } from './watcher.ts';
@@ -33,6 +33,7 @@ export interface ProcessInit<State, Command, Result> {
   readonly nextSeed: () => readonly number[];
   readonly mutant: Mutant | null;
   readonly watcher: Watcher<State, Command, Result>;
+  readonly duplicate: (process: SimProcess<State, Command, Result>) => void;
   /** The process holding a member now. */
   readonly stationOf: (member: NodeId) => string | null;
 }
@@ -59,7 +60,7 @@ export class SimProcess<State, Command, Result> implements Station {
   #clock: ProcessClock;
   #storage: SimStorage | null = null;
   #member: Member<State, Command, Result> | null = null;
-  #raft: Raft | null = null;
+  #watched: Run | null = null;
   #isFrozen = false;
   /** The processor is busy until then. */
   #busyUntil = 0;
@@ -75,8 +76,10 @@ export class SimProcess<State, Command, Result> implements Station {
   /** Why it stopped by itself, if it did. */
   stoppedBy: RaftError | null = null;
   crashes = 0;
-  /** It is not to come back: its disk is lost, or it was removed for good. */
+  /** It is not to come back: its store is lost, or it was removed for good. */
   isGone = false;
+  /** Its store is lost or damaged: if it comes back all the same, something is wrong. */
+  isLost = false;
 
   constructor(init: ProcessInit<State, Command, Result>) {
     this.#init = init;
@@ -92,7 +95,12 @@ export class SimProcess<State, Command, Result> implements Station {
   }
 
   get raft(): Raft | null {
-    return this.#raft;
+    return this.#watched?.raft ?? null;
+  }
+
+  get #here(): Run {
+    if (this.#watched === null) throw new Error(`${this.name} is not running`);
+    return this.#watched;
   }
 
   get clock(): ProcessClock {
@@ -137,20 +145,38 @@ export class SimProcess<State, Command, Result> implements Station {
     });
     this.#storage = storage;
     storage.load((result) => {
-      if (result === null || result instanceof RaftError) {
-        this.crash({ reached: () => 0, isAnnounced: true });
-        return;
-      }
-      this.#begin(result, storage);
+      if (result instanceof RaftError) this.#refuse(result);
+      else if (result !== null) this.#begin(result, storage);
     });
   }
 
+  /** What is on disk cannot be started from, now or ever. */
+  #refuse(error: RaftError): void {
+    if (error.code === 'STORAGE_CORRUPT' && !this.isLost) {
+      this.#init.watcher.refused(this.id, error);
+    }
+    this.stoppedBy = error;
+    this.crash({ reached: () => 0, isAnnounced: true });
+  }
+
   #begin(persistent: PersistentState, storage: SimStorage): void {
-    const { machine, options, network, watcher, nextSeed, mutant } = this.#init;
+    try {
+      this.#makeMember(persistent, storage);
+    } catch (error) {
+      if (!(error instanceof RaftError)) throw error;
+      this.#refuse(error);
+      return;
+    }
+    if (this.isLost) this.#init.watcher.startedLost(this.id);
+    this.#init.network.reconnect(this);
+  }
+
+  #makeMember(persistent: PersistentState, storage: SimStorage): void {
+    const { machine, options, watcher, nextSeed, mutant } = this.#init;
     const random = seededRandom(...nextSeed());
     this.#life = 'up';
     const run = this.#run;
-    this.#raft = null;
+    let raft: Raft | null = null;
     this.#member = new Member<State, Command, Result>({
       id: this.id,
       persistent,
@@ -158,12 +184,13 @@ export class SimProcess<State, Command, Result> implements Station {
       transport: { send: (to, message, lane) => this.#leaves() && this.#send(to, message, lane) },
       clock: this.#clock,
       random,
-      machine: watcher.observed(machine, this.id),
+      machine: watcher.observed(machine, () => this.#here),
       options,
       listener: {
         stateChanged: () => undefined,
         restored: (index) => {
-          if (this.#member !== null) watcher.restored(this.id, index, this.#member.state);
+          if (this.#member !== null && this.#watched !== null)
+            watcher.restored(this.#watched, index, this.#member.state);
         },
         statusChanged: () => {
           const stopped = this.#run === run ? (this.#member?.stopped ?? null) : null;
@@ -171,18 +198,17 @@ export class SimProcess<State, Command, Result> implements Station {
         },
       },
       trace: (event) => {
-        watcher.traced(event);
+        watcher.traced(this.#run === run ? this.#watched : null, event);
       },
       createRaft: (init: RaftInit) => {
         const make = mutant?.createRaft ?? ((given: RaftInit) => new Raft(given));
         const rules = { ...standardRules, ...mutant?.rules };
-        const raft = make({ ...init, rules, traceDecisions: watcher.wantsDecisions });
-        this.#raft = raft;
-        return raft;
+        const made = make({ ...init, rules, traceDecisions: watcher.wantsDecisions });
+        raft = made;
+        return made;
       },
     });
-    if (this.#raft !== null) watcher.started(this.id, this.#member.state, this.#raft);
-    network.reconnect(this);
+    this.#watched = raft === null ? null : watcher.started(this.id, raft);
   }
 
   /** A member that stopped by itself: its process ends, and may be started again. */
@@ -232,7 +258,7 @@ export class SimProcess<State, Command, Result> implements Station {
   received(message: MemberMessage): void {
     this.run(() => {
       const { mutant } = this.#init;
-      const arrived = mutant?.receives?.(message, this.#raft) ?? message;
+      const arrived = mutant?.receives?.(message, this.raft) ?? message;
       this.#member?.receive(arrived);
     });
   }
@@ -290,7 +316,7 @@ export class SimProcess<State, Command, Result> implements Station {
   #settle(run: number): void {
     if (run !== this.#run) return;
     this.#clock.settle();
-    this.#init.watcher.settled(this.id);
+    if (this.#watched !== null) this.#init.watcher.settled(this.#watched);
     if (this.#effectsLeft === 0) this.crash({ reached: (pending) => pending, isAnnounced: this.stoppedBy !== null });
   }
 
@@ -346,18 +372,24 @@ export class SimProcess<State, Command, Result> implements Station {
     this.#storage?.crash(reached);
     const member = this.#member;
     this.#member = null;
-    this.#raft = null;
+    this.#watched = null;
     if (wasUp) this.#init.network.left(this, isAnnounced);
     this.#init.watcher.crashed(this.id);
     member?.close(new RaftError('CLOSED', 'the process is gone'));
   }
 
-  get applied(): Index {
-    return this.#raft?.appliedIndex ?? 0;
+  /** A second process opens the same store. */
+  openElsewhere(): void {
+    if (!this.isGone) this.#init.duplicate(this);
   }
 
-  /** Whether what it stopped by proves a rule of the algorithm broken. */
-  get hasFoundViolation(): boolean {
-    return this.stoppedBy?.cause instanceof InvariantViolation;
+  /** Writes on their way to the disk. */
+  get pendingWrites(): number {
+    return this.#storage?.pendingWrites ?? 0;
+  }
+
+  /** Parts of a snapshot are on their way to the disk. */
+  get isStaging(): boolean {
+    return this.#storage?.isStaging ?? false;
   }
 }

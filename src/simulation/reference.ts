@@ -2,7 +2,8 @@
  * What the group has agreed on, as the first member to apply it showed it: every other member has to show the same (S5),
  * whether it applied the log or was restored from a snapshot (S13), and no command twice (S17).
  */
-import type { Index, NodeId } from '../core/types.ts';
+import type { Index } from '../core/types.ts';
+import type { Run } from './run-of-member.ts';
 
 export interface AppliedEffect {
   readonly index: Index;
@@ -17,24 +18,20 @@ type Verdict = { readonly invariant: 'S5' | 'S13'; readonly message: string } | 
 
 export class Reference {
   readonly #effects: AppliedEffect[] = [];
-  /** How many of the effects a member has shown, in its present run. */
-  readonly #shown: Map<NodeId, number> = new Map();
-  #initialDigest = '';
+  readonly #initialDigest: string;
 
   get effects(): readonly AppliedEffect[] {
     return this.#effects;
   }
 
-  /** A member begins a run, with the state of the machine before any command. */
-  began(id: NodeId, digest: string): void {
-    this.#initialDigest = digest;
-    this.#shown.set(id, 0);
+  /** @param initialDigest of the machine before any command */
+  constructor(initialDigest: string) {
+    this.#initialDigest = initialDigest;
   }
 
-  applied(id: NodeId, effect: AppliedEffect): Verdict {
-    const shown = this.#shown.get(id) ?? 0;
-    this.#shown.set(id, shown + 1);
-    const expected = this.#effects[shown];
+  applied(run: Run, effect: AppliedEffect): Verdict {
+    const expected = this.#effects[run.effects];
+    run.effects++;
     if (expected === undefined) {
       this.#effects.push(effect);
       return null;
@@ -42,17 +39,17 @@ export class Reference {
     const isSame =
       expected.index === effect.index && expected.command === effect.command && expected.digest === effect.digest;
     if (isSame) return null;
-    const message = `${id} applied ${describe(effect)}, where another member applied ${describe(expected)}`;
+    const message = `${run.id} applied ${describe(effect)}, where another member applied ${describe(expected)}`;
     return { invariant: 'S5', message };
   }
 
   /** A member's machine was restored from a snapshot of this index. */
-  restored(id: NodeId, index: Index, digest: string): Verdict {
+  restored(run: Run, index: Index, digest: string): Verdict {
     const count = this.#countUpTo(index);
-    this.#shown.set(id, count);
+    run.effects = count;
     const expected = this.#effects[count - 1]?.digest ?? this.#initialDigest;
     if (digest === expected) return null;
-    return { invariant: 'S13', message: `${id} restored a snapshot of ${index} that is not what applying gives` };
+    return { invariant: 'S13', message: `${run.id} restored a snapshot of ${index} that is not what applying gives` };
   }
 
   /** How many effects the entries up to an index have. */

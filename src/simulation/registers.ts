@@ -6,7 +6,13 @@ import { defineMachine, type MachineDefinition } from '../machine/machine.ts';
 
 export type RegisterCommand =
   | { readonly kind: 'put'; readonly id: number; readonly key: string; readonly value: string }
-  | { readonly kind: 'cas'; readonly id: number; readonly key: string; readonly expected: string | null; readonly value: string }
+  | {
+      readonly kind: 'cas';
+      readonly id: number;
+      readonly key: string;
+      readonly expected: string | null;
+      readonly value: string;
+    }
   /** Changes nothing, and takes part in the order of all that does. */
   | { readonly kind: 'get'; readonly id: number; readonly key: string };
 

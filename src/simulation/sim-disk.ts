@@ -28,13 +28,17 @@ export interface DiskView {
 export class SimDisk implements DiskView {
   hardState: HardState = { term: 0, vote: null, commit: 0 };
   start: LogStart;
+  readonly #founding: LogStart;
   #entries: Entry[] = [];
   #kept: Kept[] = [];
   readonly #staged: Map<string, Staged> = new Map();
+  /** A record of it fails its checksum. */
+  isDamaged = false;
   /** Counts the openings: only the last one may write. */
   epoch = 0;
 
   constructor(start: LogStart) {
+    this.#founding = start;
     this.start = start;
   }
 
@@ -92,6 +96,21 @@ export class SimDisk implements DiskView {
 
   read({ id }: Snapshot, offset: number, length: number): Uint8Array | null {
     return this.#kept.find(({ snapshot }) => snapshot.id === id)?.data.slice(offset, offset + length) ?? null;
+  }
+
+  /** Everything is gone. */
+  wipe(): void {
+    this.hardState = { term: 0, vote: null, commit: 0 };
+    this.start = this.#founding;
+    this.#entries = [];
+    this.#kept = [];
+    this.#staged.clear();
+  }
+
+  /** The snapshots are gone; says whether anything is missing then. */
+  loseSnapshots(): boolean {
+    this.#kept = [];
+    return this.start.index > 0;
   }
 
   /** Bytes of the log, as the limits count them. */

@@ -32,6 +32,7 @@ export interface SimStorageInit {
 }
 
 interface Operation {
+  readonly isPart: boolean;
   readonly perform: () => void;
   readonly done: (error: RaftError | null) => void;
 }
@@ -62,7 +63,8 @@ export class SimStorage implements Storage {
   }
 
   #failsToRead(): RaftError | null {
-    const { faults } = this.#init;
+    const { faults, disk } = this.#init;
+    if (disk.isDamaged) return new RaftError('STORAGE_CORRUPT', 'a record fails its checksum');
     if (faults.failingReads === 0) return null;
     faults.failingReads--;
     return new RaftError('STORAGE_FAILED', 'the disk could not be read');
@@ -75,7 +77,7 @@ export class SimStorage implements Storage {
       writing(batch);
       disk.perform(batch);
     };
-    this.#issue({ perform, done: isEarly ? () => undefined : done });
+    this.#issue({ isPart: false, perform, done: isEarly ? () => undefined : done });
     if (isEarly) {
       this.#init.queue.after(0, () => {
         tell(() => {
@@ -90,7 +92,7 @@ export class SimStorage implements Storage {
     const perform = (): void => {
       disk.stage(part);
     };
-    this.#issue({ perform, done });
+    this.#issue({ isPart: true, perform, done });
   }
 
   #issue(operation: Operation): void {
@@ -136,6 +138,14 @@ export class SimStorage implements Storage {
         done(this.#failsToRead() ?? data ?? new RaftError('STORAGE_FAILED', 'the snapshot is not kept any more'));
       });
     });
+  }
+
+  get pendingWrites(): number {
+    return this.#pending.length;
+  }
+
+  get isStaging(): boolean {
+    return this.#pending.some(({ isPart }) => isPart);
   }
 
   /** The process is gone. Of what was on its way, the first so many operations reach the disk; the rest is lost. */

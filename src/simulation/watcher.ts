@@ -1,18 +1,20 @@
 /** Everything that sees a simulated group from outside: the running hash, the checkers, and whoever wants the trace. */
 import type { Raft } from '../core/raft.ts';
 import type { TraceEvent, TraceListener } from '../core/trace.ts';
-import type { NodeId } from '../core/types.ts';
+import type { Index, NodeId } from '../core/types.ts';
 import type { RaftError } from '../errors.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import type { Batch } from '../storage/storage.ts';
 import type { MemberMessage } from '../transport/messages.ts';
 import { type Accuse, Invariants } from './invariants.ts';
 import { type AppliedEffect, Reference } from './reference.ts';
+import { Run } from './run-of-member.ts';
 import type { DiskView } from './sim-disk.ts';
 import { TraceHash } from './trace-hash.ts';
 
 export interface WatcherInit<State, Command> {
   readonly accuse: Accuse;
+  readonly initial: State;
   readonly diskOf: (id: NodeId) => DiskView | null;
   /** The state as text that is equal only for equal states. */
   readonly digest: (state: State) => string;
@@ -27,13 +29,14 @@ export interface WatcherInit<State, Command> {
 export class Watcher<State, Command, Result> {
   readonly hash: TraceHash = new TraceHash();
   readonly invariants: Invariants;
-  readonly reference: Reference = new Reference();
+  readonly reference: Reference;
   readonly #init: WatcherInit<State, Command>;
   readonly #counts: Map<string, number> = new Map();
 
   constructor(init: WatcherInit<State, Command>) {
     this.#init = init;
     this.invariants = new Invariants(init.accuse, init.diskOf);
+    this.reference = new Reference(init.digest(init.initial));
   }
 
   get wantsDecisions(): boolean {
@@ -46,7 +49,10 @@ export class Watcher<State, Command, Result> {
   }
 
   /** The machine, with every effect of it seen. */
-  observed(machine: MachineDefinition<State, Command, Result>, id: NodeId): MachineDefinition<State, Command, Result> {
+  observed(
+    machine: MachineDefinition<State, Command, Result>,
+    runOf: () => Run,
+  ): MachineDefinition<State, Command, Result> {
     const { digest, describe, newEffect, accuse } = this.#init;
     return {
       ...machine,
@@ -61,7 +67,7 @@ export class Watcher<State, Command, Result> {
         const { applied, error } = apply();
         const known = this.reference.effects.length;
         const effect = { index: context.index, command: describe(command), digest: digest(applied?.state ?? state) };
-        const wrong = this.reference.applied(id, effect);
+        const wrong = this.reference.applied(runOf(), effect);
         if (wrong !== null) accuse(wrong.invariant, wrong.message);
         if (this.reference.effects.length > known) newEffect(effect);
         if (applied === null) throw error;
@@ -70,13 +76,14 @@ export class Watcher<State, Command, Result> {
     };
   }
 
-  started(id: NodeId, state: State, raft: Raft): void {
-    this.reference.began(id, this.#init.digest(state));
-    this.invariants.started(id, raft);
+  /** A member begins a run. */
+  started(id: NodeId, raft: Raft): Run {
+    const run = new Run(id, raft);
+    this.invariants.started(run);
+    return run;
   }
 
   crashed(id: NodeId): void {
-    this.invariants.crashed(id);
     this.hash.text(`crashed ${id}`);
   }
 
@@ -85,7 +92,18 @@ export class Watcher<State, Command, Result> {
     if (error.code === 'INVARIANT_VIOLATED') this.#init.accuse('fatal', `${id} stopped: ${error.message}`);
   }
 
-  traced(event: TraceEvent): void {
+  /** A member does not believe its store. */
+  refused(id: NodeId, error: RaftError): void {
+    this.#init.accuse('S7', `${id} does not start from what it has written itself: ${error.message}`);
+  }
+
+  /** A member has started from a store that is lost. */
+  startedLost(id: NodeId): void {
+    this.#init.accuse('S18', `${id} takes part again after its store was lost`);
+  }
+
+  /** @param run null while the member is being made */
+  traced(run: Run | null, event: TraceEvent): void {
     this.#init.listener?.(event);
     if (event.name === 'Decision') return;
     this.hash.event(event);
@@ -94,7 +112,7 @@ export class Watcher<State, Command, Result> {
       const disk = this.#init.diskOf(event.node);
       if (disk !== null) this.invariants.votedForItself(event.node, disk, event.message.term);
     }
-    this.invariants.traced(event);
+    if (run !== null) this.invariants.traced(run, event);
   }
 
   writing(id: NodeId, disk: DiskView, batch: Batch): void {
@@ -106,13 +124,13 @@ export class Watcher<State, Command, Result> {
   }
 
   /** An event of this member is over. */
-  settled(id: NodeId): void {
-    this.invariants.settled(id);
+  settled(run: Run): void {
+    this.invariants.settled(run);
   }
 
   /** The machine of this member was restored from a snapshot. */
-  restored(id: NodeId, index: number, state: State): void {
-    const wrong = this.reference.restored(id, index, this.#init.digest(state));
+  restored(run: Run, index: Index, state: State): void {
+    const wrong = this.reference.restored(run, index, this.#init.digest(state));
     if (wrong !== null) this.#init.accuse(wrong.invariant, wrong.message);
   }
 }
