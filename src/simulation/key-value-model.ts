@@ -45,6 +45,7 @@ export const keyValueModel: Model<KeyValueState, KeyValueInput, KeyValueOutput> 
   key: (state) => JSON.stringify(state),
   isSameOutput: (one, other) =>
     one === other || (isList(one) && isList(other) && one.length === other.length && isPrefix(one, other)),
+  isRead: ({ operation }, output) => operation === 'get' || (operation === 'cas' && output === false),
   narrow(operations) {
     const relevant = operations.filter(({ input, returned }) => returned !== null || input.operation !== 'get');
     const appends = relevant.filter(({ input }) => input.operation === 'append').length;

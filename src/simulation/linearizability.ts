@@ -9,7 +9,7 @@
  *
  * - which operations have been ordered follows from those that are *pending*, so a configuration is as large as the
  *   concurrency, whatever the length of the history;
- * - an operation that leaves the state as it is comes first (`#settle`);
+ * - an operation that only read comes first (`#settle`);
  * - of two configurations that differ in operations of unknown outcome only, the one that has used fewer can do all that the
  *   other can (`#isNew`);
  * - of two such operations with equal inputs the earlier is used first (`#useUnknown`).
@@ -23,6 +23,8 @@ export interface Model<State, Input, Output> {
   /** Equal for two states if and only if the machine cannot tell them apart. */
   key(state: State): string;
   isSameOutput(one: Output, other: Output): boolean;
+  /** Whether an operation with this input and this answer leaves every state as it is; false where that is not certain. */
+  isRead(input: Input, output: Output): boolean;
   /** What can be said about all operations of one part before the search; it may not change the verdict. */
   narrow?(operations: readonly Operation<Input, Output>[]): Narrowed<State, Input, Output>;
 }
@@ -97,6 +99,7 @@ interface Call<Input, Output> {
   /** Its place in the order of invocations. */
   readonly index: number;
   readonly operation: CompletedOperation<Input, Output>;
+  readonly isRead: boolean;
 }
 
 interface Unknown<Input> {
@@ -133,7 +136,7 @@ interface Configuration<State, Input, Output> {
   readonly deadline: CompletedOperation<Input, Output> | null;
   /** Operations of unknown outcome that have taken effect. */
   readonly used: bigint;
-  /** The pending operations that the machine answers rightly, each of which changes its state. */
+  /** The pending operations that the machine answers rightly. */
   readonly moves: readonly Move<State, Input, Output>[];
 }
 
@@ -178,7 +181,7 @@ class Search<State, Input, Output> {
     const inOrder = [...operations].sort((one, other) => one.invoked - other.invoked);
     this.calls = inOrder
       .filter((operation) => operation.returned !== null)
-      .map((operation, index) => ({ index, operation }));
+      .map((operation, index) => ({ index, operation, isRead: model.isRead(operation.input, operation.output) }));
     this.unknown = numberUnknown(inOrder.filter((operation) => operation.returned === null));
   }
 
@@ -228,9 +231,9 @@ class Search<State, Input, Output> {
   }
 
   /**
-   * Orders at once what may come next and leaves the state as it is, and brings in what may come next then. Nothing is
-   * lost: in any order that goes on from here such an operation has its place, and may be taken from there and put here,
-   * because nobody else sees whether it has been.
+   * Orders at once the reads that the state answers rightly, and brings in what may come next then. Nothing is lost: in any
+   * order that goes on from here such a read has its place, and may be taken from there and put here, because nobody else
+   * sees where it was. (A write of the value that is there already may not: elsewhere it would have changed something.)
    */
   #settle(
     at: Numbered<State>,
@@ -246,7 +249,7 @@ class Search<State, Input, Output> {
     do {
       for (const call of queue) {
         const after = this.#answer(at, call.operation);
-        if (after?.number === at.number) continue;
+        if (after !== null && call.isRead) continue;
         pending.push(call);
         if (after !== null) moves.push({ call, after });
         if (deadline === null || call.operation.returned < deadline.returned) deadline = call.operation;
