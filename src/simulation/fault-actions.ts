@@ -367,7 +367,11 @@ export const storageFaults: Actions = {
     });
     return process;
   },
-  eviction: (context) => loseStore(context, () => true),
+  eviction: (context) =>
+    loseStore(context, (process) => {
+      process.disk.isEvicted = true;
+      return true;
+    }),
   'corrupt-store': (context) =>
     loseStore(context, (process) => {
       process.disk.isDamaged = true;

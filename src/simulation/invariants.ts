@@ -16,8 +16,9 @@ export type Accuse = (invariant: string, message: string) => never;
 
 interface KnownEntry {
   readonly term: Term;
-  readonly prevTerm: Term;
-  readonly hash: number;
+  /** Null as long as nobody has shown it. */
+  prevTerm: Term | null;
+  hash: number | null;
 }
 
 export class Invariants {
@@ -179,10 +180,12 @@ export class Invariants {
       const known = list.find((one) => one.term === term);
       const hash = hashOf(entry);
       if (known === undefined) {
-        list.push({ term, prevTerm: prevTerm ?? 0, hash });
+        list.push({ term, prevTerm: prevTerm ?? null, hash });
       } else {
-        const isSame = known.hash === hash || entry.data.byteLength === 0;
-        const isBehindSame = prevTerm === undefined || known.prevTerm === prevTerm;
+        const isSame = known.hash === null || hash === null || known.hash === hash;
+        const isBehindSame = prevTerm === undefined || known.prevTerm === null || known.prevTerm === prevTerm;
+        known.hash ??= hash;
+        known.prevTerm ??= prevTerm ?? null;
         if (!isSame || !isBehindSame)
           this.#accuse('S3', `${id} has another entry ${index} of term ${term} than others`);
       }
@@ -247,7 +250,9 @@ export class Invariants {
   }
 }
 
-function hashOf({ kind, data }: Entry): number {
+/** Null for what a witness holds of a command. */
+function hashOf({ kind, data }: Entry): number | null {
+  if (kind === 'command' && data.byteLength === 0) return null;
   let hash = kind.length;
   for (const byte of data) hash = Math.imul(hash ^ byte, 0x01000193);
   return hash;

@@ -110,7 +110,8 @@ export class Operator {
       return;
     }
     process.isLost = true;
-    process.start();
+    // What is still there is looked at, and not believed.
+    if (!process.disk.isEvicted) process.start();
     process.isGone = true;
     this.#lost.add(process.id);
     this.#newcomer();

@@ -32,6 +32,8 @@ export class SimDisk implements DiskView {
   #entries: Entry[] = [];
   #kept: Kept[] = [];
   readonly #staged: Map<string, Staged> = new Map();
+  /** Nothing of it is there any more. */
+  isEvicted = false;
   /** A record of it fails its checksum. */
   isDamaged = false;
   /** Counts the openings: only the last one may write. */
