@@ -87,10 +87,13 @@ export function isDisturbance(replica: Replica, request: RequestVote | RequestPr
   });
 }
 
-/** Whether the candidate was removed, and does not know it (M12). */
+/**
+ * Whether the candidate was removed, and does not know it (M12). Who was added and has not heard of any configuration yet
+ * knows of no removal either.
+ */
 export function wasRemoved({ rules, configuration, log }: Replica, request: RequestVote | RequestPreVote): boolean {
   return rules.wasRemoved({
-    isMember: isMember(configuration, request.from),
+    isMember: configuration.voters.length === 0 || isMember(configuration, request.from),
     candidateLastIndex: request.lastIndex,
     applied: log.applied,
   });
@@ -169,8 +172,9 @@ export function handleRequestPreVoteResponse(
 function recordPreVote(replica: Replica, role: PreCandidate, from: NodeId, granted: boolean): void {
   role.votes.set(from, granted);
   const result = voteResult(replica.configuration, role.votes);
-  if (result === 'won') startElection(replica, false);
-  else if (result === 'lost') becomeFollower(replica, replica.term, null);
+  // E14: meanwhile a snapshot may have been taken over, and with it a configuration in which we do not vote.
+  if (result === 'won' && mayCampaign(replica, false)) startElection(replica, false);
+  else if (result !== 'pending') becomeFollower(replica, replica.term, null);
 }
 
 /** M12: a voter has told us that we are no member any more. Nobody is disturbed by us from now on. */

@@ -139,9 +139,9 @@ export function handleAppendEntriesResponse(replica: Replica, leader: Leader, me
 
 /** A member, or we ourselves, holds our log durably up to `index`. */
 export function acknowledge(replica: Replica, leader: Leader, progress: Progress, index: number): void {
-  const { log, options } = replica;
+  const { log } = replica;
   const isNews = progress.acknowledge(index);
-  progress.catchUp?.reached(progress.match, log.lastIndex, options.electionTicks);
+  progress.catchUp?.reached(progress.match, log.lastIndex);
   if (progress.state === 'probe') {
     // R16: an answer that only confirms the match still ends probing.
     if (isNews || progress.match === index) progress.becomeReplicate();
