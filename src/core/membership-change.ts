@@ -1,5 +1,5 @@
 /**
- * A change of membership as the data of an entry: the whole configuration that it leads to, as JSON escaped to ASCII. The
+ * A change of membership as the data of an entry: the whole configuration that it leads to, as JSON in ASCII. The
  * steps alone would not do: a member that was added later begins without the configuration that the group was founded
  * with, and would apply them to nothing. What comes out of a log was put in by a leader that had checked it, possibly one
  * with newer code: whatever this code does not understand changes nothing.
@@ -8,7 +8,11 @@ import { configurationFault } from './configuration.ts';
 import type { Configuration, Index, NodeId } from './types.ts';
 
 export function encodeConfiguration(configuration: Configuration): Uint8Array {
-  return Uint8Array.from(encodeURIComponent(JSON.stringify(configuration)), (character) => character.charCodeAt(0));
+  const json = JSON.stringify(configuration).replace(
+    /[^ -~]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return Uint8Array.from(json, (character) => character.charCodeAt(0));
 }
 
 /**
@@ -29,7 +33,7 @@ function parse(data: Uint8Array): unknown {
   let text = '';
   for (const byte of data) text += String.fromCharCode(byte);
   try {
-    return JSON.parse(decodeURIComponent(text));
+    return JSON.parse(text);
   } catch {
     return null;
   }

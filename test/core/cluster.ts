@@ -3,6 +3,7 @@
  * test says so, and a crash keeps exactly what was durable. Nothing here decides anything; the story is the test's.
  */
 import type { MembershipStep } from '../../src/core/configuration.ts';
+import { decodeConfiguration } from '../../src/core/membership-change.ts';
 import type { Transition } from '../../src/core/membership.ts';
 import { type RaftOptions } from '../../src/core/options.ts';
 import { emptyState, Raft, type RaftInit } from '../../src/core/raft.ts';
@@ -71,8 +72,14 @@ export function shape({ voters, outgoing, learners, learnersNext, witnesses, aut
   return parts.join(' ');
 }
 
+/** The command, or the shape of a configuration in brackets. */
+function told({ kind, data, index }: Entry): string {
+  const configuration = kind === 'configuration' ? decodeConfiguration(data, index) : null;
+  return configuration === null ? text(data) : `[${shape(configuration)}]`;
+}
+
 export function story(log: readonly Entry[]): string {
-  return log.map((entry) => `${entry.term}:${text(entry.data)}`).join(' ');
+  return log.map((entry) => `${entry.term}:${told(entry)}`).join(' ');
 }
 
 /** What one replica has on disk, and what is on its way there. */

@@ -283,7 +283,7 @@ describe('a configuration in an entry', () => {
   test.each([
     ['nothing', ''],
     ['no JSON', 'voters'],
-    ['an escape that is none', '%zz'],
+    ['an escape that is none', '"\\u00zz"'],
     ['null', 'null'],
     ['a number', '7'],
     ['a list', '[]'],
@@ -337,6 +337,6 @@ describe('a configuration in an entry', () => {
   });
 
   test('can be read by people', () => {
-    expect(decodeURIComponent(text(encodeConfiguration(founded('a b'))))).toContain('"voters":["a","b"]');
+    expect(text(encodeConfiguration(founded('a b')))).toContain('"voters":["a","b"]');
   });
 });

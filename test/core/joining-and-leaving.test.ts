@@ -358,6 +358,26 @@ describe('a witness', () => {
     expect(cluster.shape('w')).toBe('a b w | d * w');
   });
 
+  test('M16 is sent nothing that a crash of the leader could take from all who can lead', () => {
+    const cluster = led({ members: ['a', 'w'], configuration: { voters: ['a', 'w'], witnesses: ['w'] } });
+    const a = cluster.member('a');
+    a.slowDisk = true;
+    cluster.propose('a', 'x');
+    cluster.tick(3);
+    expect(cluster.member('w').status.lastIndex).toBe(1);
+    a.flush();
+    cluster.settle();
+    expect(cluster.member('w').status.lastIndex).toBe(2);
+    expect(a.commands).toEqual(['x']);
+
+    cluster.propose('a', 'y');
+    cluster.tick(3);
+    a.restart();
+    a.slowDisk = false;
+    cluster.tick(30);
+    expect(cluster.leader).toBe('a');
+  });
+
   test('M16 does not elect who lacks what it has acknowledged', () => {
     const cluster = led(withWitness);
     cluster.isolate('b');
