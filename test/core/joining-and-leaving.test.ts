@@ -623,6 +623,35 @@ describe('a leader that is removed', () => {
     expect(cluster.leader).toBe('b');
   });
 
+  test('M11 E16 that crashes before it can say that its removal is committed does not lock the others out', () => {
+    const cluster = led({ members: ['a', 'b'] });
+    const [a, b] = [cluster.member('a'), cluster.member('b')];
+    a.slowMachine = true;
+    cluster.change('a', 'remove a');
+    cluster.work('a');
+    cluster.deliver(...cluster.take());
+    cluster.isolate('a');
+    cluster.heal();
+    cluster.cut('a', 'b', 'one-way');
+    cluster.settle();
+    cluster.propose('a', 'longer');
+    cluster.settle();
+    a.slowMachine = false;
+    a.apply();
+    a.restart();
+    cluster.settle();
+    expect([a.status.commit, b.status.commit]).toEqual([2, 1]);
+
+    // b needs the vote of a, who votes no more, and has the longer log.
+    cluster.heal();
+    cluster.tick(60);
+    expect(cluster.leader).toBe('b');
+    expect(cluster.shape('b')).toBe('b');
+    cluster.propose('b', 'x');
+    cluster.settle();
+    expect(b.commands).toEqual(['x']);
+  });
+
   test('M11 in a joint change leads until that is left', () => {
     const cluster = led();
     cluster.join('d');
