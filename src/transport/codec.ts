@@ -93,8 +93,14 @@ const voteResponse = {
     ...writeTerm(message),
     message.granted,
     message.removed,
+    message.committed?.index ?? 0,
+    message.committed?.term ?? 0,
   ],
-  read: (fields: FieldReader) => ({ ...readTerm(fields), granted: fields.boolean(), removed: fields.boolean() }),
+  read: (fields: FieldReader) => {
+    const answer = { ...readTerm(fields), granted: fields.boolean(), removed: fields.boolean() };
+    const committed = { index: fields.integer(), term: fields.integer() };
+    return committed.index === 0 ? answer : { ...answer, committed };
+  },
 };
 
 function readEntries(fields: FieldReader, prevIndex: number, prevTerm: number, term: number): Entry[] {

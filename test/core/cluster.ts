@@ -2,14 +2,26 @@
  * Replicas in one room, for scenario tests: messages lie on the table until a test delivers them, disks are slow when a
  * test says so, and a crash keeps exactly what was durable. Nothing here decides anything; the story is the test's.
  */
+import type { MembershipStep } from '../../src/core/configuration.ts';
+import { decodeConfiguration } from '../../src/core/membership-change.ts';
+import type { Transition } from '../../src/core/membership.ts';
 import { type RaftOptions } from '../../src/core/options.ts';
-import { emptyState, Raft } from '../../src/core/raft.ts';
+import { emptyState, Raft, type RaftInit } from '../../src/core/raft.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import type { Write } from '../../src/core/replica.ts';
 import type { Rules } from '../../src/core/rules.ts';
 import type { RaftStatus } from '../../src/core/status.ts';
 import type { TraceEvent } from '../../src/core/trace.ts';
-import type { Entry, EntryKind, HardState, Index, Message, NodeId, PersistentState } from '../../src/core/types.ts';
+import type {
+  Configuration,
+  Entry,
+  EntryKind,
+  HardState,
+  Index,
+  Message,
+  NodeId,
+  PersistentState,
+} from '../../src/core/types.ts';
 
 export const node = (name: string): NodeId => name as NodeId;
 
@@ -29,8 +41,45 @@ export function entries(story: string, firstIndex: Index = 1): Entry[] {
     });
 }
 
+const stepKinds: Readonly<Record<string, MembershipStep['kind']>> = {
+  voter: 'add-voter',
+  learner: 'add-learner',
+  witness: 'add-witness',
+  remove: 'remove',
+};
+
+/** Steps written as `voter d, learner e, witness w, remove a`. */
+export function steps(story: string): MembershipStep[] {
+  return story
+    .split(', ')
+    .filter((part) => part !== '')
+    .map((part) => {
+      const [word = '', name = ''] = part.split(' ');
+      const kind = stepKinds[word];
+      if (kind === undefined) throw new Error(`no step ${part}`);
+      return { kind, id: node(name) };
+    });
+}
+
+/** `a b c` for three voters, `a b + b c` while joint, `| l` for learners, `* w` for witnesses, `> n` for learners next. */
+export function shape({ voters, outgoing, learners, learnersNext, witnesses, autoLeave }: Configuration): string {
+  const parts = [voters.join(' ')];
+  if (outgoing.length > 0) parts.push('+', outgoing.join(' '));
+  if (learners.length > 0) parts.push('|', learners.join(' '));
+  if (learnersNext.length > 0) parts.push('>', learnersNext.join(' '));
+  if (witnesses.length > 0) parts.push('*', witnesses.join(' '));
+  if (autoLeave) parts.push('(auto)');
+  return parts.join(' ');
+}
+
+/** The command, or the shape of a configuration in brackets. */
+function told({ kind, data, index }: Entry): string {
+  const configuration = kind === 'configuration' ? decodeConfiguration(data, index) : null;
+  return configuration === null ? text(data) : `[${shape(configuration)}]`;
+}
+
 export function story(log: readonly Entry[]): string {
-  return log.map((entry) => `${entry.term}:${text(entry.data)}`).join(' ');
+  return log.map((entry) => `${entry.term}:${told(entry)}`).join(' ');
 }
 
 /** What one replica has on disk, and what is on its way there. */
@@ -46,7 +95,12 @@ class Disk {
     const { start, entries: stored } = this.state;
     const kept =
       write.truncateFrom === null ? stored : stored.filter((entry) => entry.index < (write.truncateFrom ?? 0));
-    this.state = { start, hardState: write.hardState ?? this.state.hardState, entries: [...kept, ...write.entries] };
+    const begin = write.start ?? start;
+    this.state = {
+      start: begin,
+      hardState: write.hardState ?? this.state.hardState,
+      entries: [...kept, ...write.entries].filter((entry) => entry.index > begin.index),
+    };
   }
 }
 
@@ -56,6 +110,9 @@ export class Member {
   raft: Raft;
   applied: Entry[] = [];
   slowDisk = false;
+  /** Committed entries wait for `apply`. */
+  slowMachine = false;
+  readonly committed: Entry[] = [];
 
   readonly #start: (state: PersistentState) => Raft;
 
@@ -96,10 +153,19 @@ export class Member {
     this.raft.persisted(write);
   }
 
+  /** Applies what is committed. */
+  apply(): void {
+    const last = this.committed.at(-1);
+    this.applied.push(...this.committed);
+    this.committed.length = 0;
+    if (last !== undefined) this.raft.applied(last.index);
+  }
+
   /** Loses what was not durable, and starts again from what was. */
   restart(): void {
     this.disk.queue.length = 0;
     this.applied = [];
+    this.committed.length = 0;
     this.raft = this.#start(this.disk.state);
   }
 }
@@ -107,41 +173,60 @@ export class Member {
 export interface ClusterInit {
   readonly members?: readonly string[];
   readonly options?: Partial<RaftOptions>;
+  /** Options of some, beside those of all. */
+  readonly optionsOf?: Readonly<Record<string, Partial<RaftOptions>>>;
   readonly rules?: Rules;
   readonly seed?: number;
+  /** What the group is founded with, if not with all members as voters. */
+  readonly configuration?: Partial<Record<'voters' | 'outgoing' | 'learners' | 'witnesses', readonly string[]>>;
+  readonly drawElectionTimeout?: RaftInit['drawElectionTimeout'];
   /** What each member has on disk; an empty log for those not named. */
   readonly disks?: Readonly<Record<string, { readonly log?: string } & Partial<HardState>>>;
 }
 
 export class Cluster {
-  readonly members: ReadonlyMap<string, Member>;
   readonly trace: TraceEvent[] = [];
   /** Sent, and not delivered yet. */
   readonly wire: Message[] = [];
+  readonly #members: Map<string, Member> = new Map();
+  readonly #init: ClusterInit;
   readonly #cut: Set<string> = new Set();
 
-  constructor({ members = ['a', 'b', 'c'], options = {}, rules, seed = 1, disks = {} }: ClusterInit = {}) {
-    const empty = emptyState(members.map(node));
-    this.members = new Map(
-      members.map((name, i) => {
-        const { log = '', ...hardState } = disks[name] ?? {};
-        const state: PersistentState = {
-          ...empty,
-          hardState: { ...empty.hardState, ...hardState },
-          entries: entries(log),
-        };
-        const start = (persistent: PersistentState): Raft =>
-          new Raft({
-            id: node(name),
-            persistent,
-            random: seededRandom(seed + i),
-            options,
-            trace: (event) => this.trace.push(event),
-            ...(rules && { rules }),
-          });
-        return [name, new Member(node(name), state, start)];
-      }),
-    );
+  constructor(init: ClusterInit = {}) {
+    const { members = ['a', 'b', 'c'], disks = {}, configuration = {} } = init;
+    this.#init = init;
+    const founding = emptyState(members.map(node));
+    const empty = {
+      ...founding,
+      start: { ...founding.start, configuration: { ...founding.start.configuration, ...(configuration as object) } },
+    };
+    for (const name of members) {
+      const { log = '', ...hardState } = disks[name] ?? {};
+      this.join(name, { ...empty, hardState: { ...empty.hardState, ...hardState }, entries: entries(log) });
+    }
+  }
+
+  get members(): ReadonlyMap<string, Member> {
+    return this.#members;
+  }
+
+  /** Somebody enters the room; who comes later knows nothing, not even who is in the group. */
+  join(name: string, state: PersistentState = emptyState([])): Member {
+    const { options = {}, optionsOf = {}, rules, seed = 1, drawElectionTimeout } = this.#init;
+    const place = this.#members.size;
+    const start = (persistent: PersistentState): Raft =>
+      new Raft({
+        id: node(name),
+        persistent,
+        random: seededRandom(seed + place),
+        options: { ...options, ...optionsOf[name] },
+        trace: (event) => this.trace.push(event),
+        ...(rules && { rules }),
+        ...(drawElectionTimeout && { drawElectionTimeout }),
+      });
+    const member = new Member(node(name), state, start);
+    this.#members.set(name, member);
+    return member;
   }
 
   member(name: string): Member {
@@ -164,9 +249,8 @@ export class Cluster {
         member.disk.queue.push(ready.write);
         if (!member.slowDisk) while (member.disk.queue.length > 0) member.flush();
       }
-      member.applied.push(...ready.committed);
-      const last = ready.committed.at(-1);
-      if (last !== undefined) member.raft.applied(last.index);
+      member.committed.push(...ready.committed);
+      if (!member.slowMachine) member.apply();
     }
   }
 
@@ -194,7 +278,7 @@ export class Cluster {
 
   deliver(...messages: readonly Message[]): void {
     for (const message of messages) {
-      if (this.#cut.has(`${message.from}>${message.to}`)) continue;
+      if (this.#cut.has(`${message.from}>${message.to}`) || !this.#members.has(message.to)) continue;
       this.member(message.to).raft.step(message);
       this.work(message.to);
     }
@@ -225,6 +309,18 @@ export class Cluster {
   propose(name: string, ...commands: readonly string[]): void {
     const result = this.member(name).raft.propose(commands.map(bytes));
     if (!result.accepted) throw new Error(`${name} refused: ${result.reason}`);
+  }
+
+  /** Proposes a change of membership written as `voter d, learner e, remove a`; gives its index. */
+  change(name: string, story: string, transition: Transition = 'auto', ifVersion: Index | null = null): Index {
+    const result = this.member(name).raft.proposeMembership(steps(story), { transition, ifVersion });
+    if (!result.accepted) throw new Error(`${name} refused: ${result.reason}`);
+    return result.index;
+  }
+
+  /** What a member takes for the configuration in force, as `a b c`; see `shape`. */
+  shape(name: string): string {
+    return shape(this.member(name).raft.configuration);
   }
 
   /** Roles, terms and logs at a glance, for expectations that read like a table. */
