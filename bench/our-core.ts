@@ -45,7 +45,10 @@ export class OurGroup implements Group<Uint8Array> {
   }
 
   settle(): void {
-    while (this.#voters.map((voter) => this.#work(voter)).includes(true));
+    for (let worked = true; worked;) {
+      worked = false;
+      for (const voter of this.#voters) if (this.#work(voter)) worked = true;
+    }
   }
 
   #work({ raft, tally }: Voter): boolean {

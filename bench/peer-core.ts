@@ -88,7 +88,10 @@ class PeerGroup implements Group<string> {
   }
 
   settle(): void {
-    while (this.#voters.map((voter) => this.#work(voter)).includes(true));
+    for (let worked = true; worked;) {
+      worked = false;
+      for (const voter of this.#voters) if (this.#work(voter)) worked = true;
+    }
   }
 
   #work({ node, storage, tally }: Voter): boolean {
