@@ -1,12 +1,12 @@
 /**
- * `@coaty/consensus.raft` as a contender: a port of etcd-io/raft 3.5 to TypeScript, and the best core in this language
- * that we know of. Its `RawNode` is driven as its documentation says (persist, send, apply, advance), with its own
- * `MemoryStorage`, no limits on sizes, and its logger silenced. Its commands are strings, because it takes whatever JSON
- * can hold and weighs it as JSON: a `Uint8Array` would cost it many times as much.
+ * `@coaty/consensus.raft` as a contender: a port of etcd's raft from Go to TypeScript, and the best other core in this
+ * language that we know of. Its `RawNode` is driven as its documentation says (persist, send, apply, advance), with its
+ * own `MemoryStorage`, no limits on sizes, and its logger silenced. Its commands are strings, because it takes whatever
+ * JSON can hold and weighs it as JSON: a `Uint8Array` would cost it many times as much.
  *
  * The package wraps that core in a controller over MQTT and SQLite, which does not take part: package.json replaces what
  * only the controller needs (it builds, or downloads, a native database), and the controller is kept from loading here.
- * The core uses nothing of it but the name of one constant.
+ * The core uses nothing of it but one constant.
  */
 import { createRequire, Module } from 'node:module';
 import type * as Loggers from '@coaty/consensus.raft/ported/logger.js';
