@@ -44,7 +44,7 @@ export class RaftLog {
   }
 
   get lastTerm(): Term {
-    return this.#entries.at(-1)?.term ?? this.#startTerm;
+    return this.#entries[this.#entries.length - 1]?.term ?? this.#startTerm;
   }
 
   /** The index before the first entry: that of a snapshot, or of what was compacted. */
@@ -115,11 +115,14 @@ export class RaftLog {
 
   /** Appends entries that follow the last one. */
   append(entries: readonly Entry[]): void {
+    let { lastIndex, lastTerm } = this;
     for (const entry of entries) {
-      if (entry.index !== this.lastIndex + 1 || entry.term < this.lastTerm) {
+      if (entry.index !== lastIndex + 1 || entry.term < lastTerm) {
         throw new InvariantViolation('D10', `entry ${entry.index} of term ${entry.term} does not follow the log`);
       }
       this.#entries.push(entry);
+      lastIndex = entry.index;
+      lastTerm = entry.term;
     }
   }
 

@@ -87,10 +87,12 @@ export class Raft {
   }
 
   /** Once an invariant is broken, everything fails: a replica in doubt about itself takes no further part. */
-  #run<Result>(action: (replica: Replica) => Result): Result {
+  #run<Result>(action: (replica: Replica) => Result): Result;
+  #run<Argument, Result>(action: (replica: Replica, argument: Argument) => Result, argument: Argument): Result;
+  #run<Result>(action: (replica: Replica, argument?: unknown) => Result, argument?: unknown): Result {
     if (this.#failure !== null) throw this.#failure;
     try {
-      return action(this.#replica);
+      return action(this.#replica, argument);
     } catch (error) {
       if (error instanceof InvariantViolation) this.#failure = error;
       throw error;
@@ -121,14 +123,12 @@ export class Raft {
     if (message.to !== id || message.from === id) {
       throw new RangeError(`a message from ${message.from} to ${message.to} is not for ${id}`);
     }
-    this.#run((replica) => {
-      step(replica, message);
-    });
+    this.#run(step, message);
   }
 
   /** Appends one command, or several, all or none, to the leader's log. They travel when `ready` is taken next. */
   propose(commands: Uint8Array | readonly Uint8Array[]): ProposeResult {
-    return this.#run((replica) => propose(replica, commands instanceof Uint8Array ? [commands] : commands));
+    return this.#run(propose, commands);
   }
 
   /** Appends a change of membership to the leader's log. It takes effect, member by member, when it is applied. */
@@ -291,16 +291,12 @@ export class Raft {
 
   /** `write`, and all before it, is durable. */
   persisted(write: Write): void {
-    this.#run((replica) => {
-      persisted(replica, write);
-    });
+    this.#run(persisted, write);
   }
 
   /** The machine has applied all committed entries up to `index`, or was restored from a snapshot of that index. */
   applied(index: Index): void {
-    this.#run((replica) => {
-      applied(replica, index);
-    });
+    this.#run(applied, index);
   }
 
   /** The newest durable snapshot; null if there is none. */

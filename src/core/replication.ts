@@ -20,6 +20,7 @@ import type {
 import { entryBytes } from './types.ts';
 
 const noData = new Uint8Array(0);
+const noBatch: Batch = { first: 0, last: 0, entries: [], bytes: 0 };
 
 /** A heartbeat to everybody. All reads that wait go with it. */
 export function beginRound(replica: Replica, leader: Leader): void {
@@ -82,34 +83,68 @@ function wantsWord({ log }: Replica, progress: Progress): boolean {
 /** Builds whatever is to go to the members: a round for reads that wait, and the appends that members are ready for. */
 export function sendToMembers(replica: Replica, leader: Leader): void {
   if (leader.reads.wantsRound) beginRound(replica, leader);
+  let batch: Batch | null = null;
   for (const [to, progress] of leader.progress) {
     if (!progress.dirty || to === replica.id) continue;
     progress.dirty = false;
     let evenIfEmpty = wantsWord(replica, progress);
     progress.nudge = false;
-    while (sendAppend(replica, to, progress, evenIfEmpty)) evenIfEmpty = false;
+    let sent = sendAppend(replica, to, progress, evenIfEmpty, batch);
+    while (sent !== null) {
+      batch = sent;
+      evenIfEmpty = false;
+      sent = sendAppend(replica, to, progress, evenIfEmpty, batch);
+    }
   }
+}
+
+/** What one append carries. Members that have come equally far are sent the same. */
+interface Batch {
+  readonly first: Index;
+  readonly last: Index;
+  readonly entries: readonly Entry[];
+  readonly bytes: number;
+}
+
+/** The entries from `first` on, not behind `last`, as many as one message holds. */
+function batchFor({ log, options }: Replica, first: Index, last: Index, built: Batch | null): Batch {
+  if (built?.first === first && built.last === last) return built;
+  const entries = log.slice(first, last, options.maxMessageBytes);
+  let bytes = 0;
+  for (const entry of entries) bytes += entryBytes(entry);
+  return { first, last, entries, bytes };
 }
 
 /** A member that leaves is told so, if it takes what is sent (M12). */
 export function sendFarewell(replica: Replica, to: NodeId, progress: Progress): void {
   progress.allowNext();
-  sendAppend(replica, to, progress, true);
+  sendAppend(replica, to, progress, true, null);
 }
 
-/** Sends one append if there is anything to send and room for it; says whether it did. */
-function sendAppend(replica: Replica, to: NodeId, progress: Progress, evenIfEmpty: boolean): boolean {
-  if (!maySend(progress)) return false;
-  const { log, options } = replica;
+/**
+ * Sends one append if there is anything to send and room for it.
+ * @param built a batch that may fit, built since the log last changed
+ * @returns what was sent, null if nothing was
+ */
+function sendAppend(
+  replica: Replica,
+  to: NodeId,
+  progress: Progress,
+  evenIfEmpty: boolean,
+  built: Batch | null,
+): Batch | null {
+  if (!maySend(progress)) return null;
+  const { log } = replica;
   const prevIndex = progress.next - 1;
   const prevTerm = log.termAt(prevIndex);
   if (prevTerm === undefined) {
     beginTransfer(replica, to, progress);
-    return false;
+    return null;
   }
   // R15: a full window still lets an empty append through, whose answer shows what was lost.
-  const entries = progress.paused ? [] : log.slice(progress.next, lastFor(replica, to), options.maxMessageBytes);
-  if (entries.length === 0 && !evenIfEmpty) return false;
+  const batch = progress.paused ? noBatch : batchFor(replica, progress.next, lastFor(replica, to), built);
+  const { entries, bytes } = batch;
+  if (entries.length === 0 && !evenIfEmpty) return null;
   replica.send({
     kind: 'AppendEntries',
     from: replica.id,
@@ -120,11 +155,9 @@ function sendAppend(replica: Replica, to: NodeId, progress: Progress, evenIfEmpt
     entries: replica.configuration.witnesses.includes(to) ? entries.map(withoutCommand) : entries,
     commit: log.commit,
   });
-  let bytes = 0;
-  for (const entry of entries) bytes += entryBytes(entry);
   progress.sent(entries.length, bytes);
   progress.sentCommit(log.commit);
-  return true;
+  return batch;
 }
 
 /** M16: what a witness holds of an entry. */
@@ -170,7 +203,7 @@ export function acknowledge(replica: Replica, leader: Leader, progress: Progress
     const waiting = leader.progress.get(witness);
     if (waiting !== undefined) waiting.dirty = true;
   }
-  advanceCommit(replica, leader);
+  if (index > log.commit) advanceCommit(replica, leader);
 }
 
 export function handleHeartbeatResponse(replica: Replica, leader: Leader, message: HeartbeatResponse): void {
