@@ -61,13 +61,14 @@ export function takeReady(replica: Replica): Ready | null {
   else if (role.name === 'follower') askForReads(replica, role);
   if (!hasOutput(replica)) return null;
   const write = takeWrite(replica);
+  const reads = takeReadyReads(replica);
   const { outbox: messages, failedReads, stagedParts: snapshotParts, snapshotReads } = replica;
   replica.outbox = [];
   replica.failedReads = [];
   replica.stagedParts = [];
   replica.snapshotReads = [];
   const committed = replica.log.takeApplicable(replica.options.maxCommittedBytes);
-  return { write, messages, committed, reads: takeReadyReads(replica), failedReads, snapshotParts, snapshotReads };
+  return { write, messages, committed, reads, failedReads, snapshotParts, snapshotReads };
 }
 
 /** A commit index alone is no reason for a write, unless asked for: it is found out again after a restart. */

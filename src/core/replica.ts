@@ -140,7 +140,9 @@ export type ReadFailure =
   /** The leader did not answer within an election timeout. */
   | 'timed-out'
   /** Whoever was asked does not lead, or has too many reads waiting. */
-  | 'refused';
+  | 'refused'
+  /** We have learnt that we are a witness, and hold nothing that could be read. */
+  | 'witness';
 
 export interface FailedRead {
   readonly context: number;

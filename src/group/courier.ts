@@ -4,6 +4,7 @@
  */
 import type { Raft } from '../core/raft.ts';
 import type { NodeId } from '../core/types.ts';
+import { RaftError } from '../errors.ts';
 import { encodeEnvelope, type SessionId } from '../machine/envelope.ts';
 import type { Propose, ProposeRefused, RefusalReason } from '../transport/messages.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -68,8 +69,13 @@ export class Courier<Result> {
 
   /** Sends our commands to the leader, if there is one, and it is not known to be unwilling. */
   ship(): void {
-    const { leader, term } = this.#raft;
+    const { leader, term, configuration } = this.#raft;
     if (leader === null) return;
+    if (configuration.witnesses.includes(this.#id)) {
+      // M16: it will never see what comes of them.
+      this.#proposals.failAll((outcome) => new RaftError('NOT_SUPPORTED', 'a witness cannot propose', { outcome }));
+      return;
+    }
     const leadership = `${leader} ${term}`;
     if (leadership !== this.#shippedTo) {
       this.#shippedTo = leadership;

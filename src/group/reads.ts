@@ -17,6 +17,12 @@ interface Waiting {
   readonly settle: (outcome: ReadOutcome) => void;
 }
 
+/** M16: a witness holds no state. */
+const witnessed: ReadOutcome = {
+  kind: 'failed',
+  error: new RaftError('NOT_SUPPORTED', 'this member is a witness and has no state: read from another one'),
+};
+
 /** Reads that wait; beyond it they are refused. */
 const maxReads = 10_000;
 
@@ -64,8 +70,12 @@ export class Reads {
     if (this.#ticksToWait > 0) return;
     for (const read of this.#waiting) {
       const result = this.#raft.readIndex(read.consistency);
-      if (!result.accepted) return;
+      if (!result.accepted && result.reason !== 'witness') return;
       this.#waiting.delete(read);
+      if (!result.accepted) {
+        read.settle(witnessed);
+        continue;
+      }
       this.#asked.set(result.context, read);
     }
   }
@@ -78,6 +88,10 @@ export class Reads {
     for (const { context, reason } of reads) {
       const read = this.#take(context);
       if (read === null) continue;
+      if (reason === 'witness') {
+        read.settle(witnessed);
+        continue;
+      }
       this.#waiting.add(read);
       if (reason === 'refused') this.#ticksToWait = 1;
     }

@@ -161,6 +161,12 @@ export class Snapshots {
   /** Reads a snapshot into the machine, part by part; a later one takes the place of one that is being read. */
   restore(snapshot: Snapshot): void {
     if (this.#restoring !== null && this.#restoring.snapshot.index >= snapshot.index) return;
+    if (snapshot.bytes === 0) {
+      // M16: what a witness is sent says how far the group is; its machine holds nothing.
+      this.#restoring = null;
+      this.#init.restored(snapshot.index);
+      return;
+    }
     this.#restoring = { snapshot, reader: new SectionReader(), offset: 0, checksum: 0 };
     this.#entries = 0;
     this.#bytes = 0;

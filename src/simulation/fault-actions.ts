@@ -270,12 +270,12 @@ export const processFaults: Actions = {
   'background-timers': (context) => {
     const process = context.pick();
     if (process === null) return null;
-    process.clock.timerClamp = 1_000;
+    process.clock.clampTimers(1_000);
     context.after(context.fault.duration / 2, () => {
-      process.clock.timerClamp = 60_000;
+      process.clock.clampTimers(60_000);
     });
     context.later(() => {
-      process.clock.timerClamp = 0;
+      process.clock.clampTimers(0);
     });
     return process;
   },

@@ -105,7 +105,7 @@ export class Faults {
       this.#group.slowDown(process.name, 1);
       process.clock.setRate(1);
       process.clock.setResolution(0.001);
-      process.clock.timerClamp = 0;
+      process.clock.clampTimers(0);
       process.start();
     }
     this.#group.network.healed();

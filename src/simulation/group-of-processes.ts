@@ -62,6 +62,7 @@ export class SimGroup<State, Command, Result> {
   readonly #diskRandom: Random;
   readonly #slow: Map<string, SlowDisk> = new Map();
   #runs = 0;
+  #violation: ViolationError | null = null;
   steps = 0;
 
   constructor(init: SimGroupInit<State, Command, Result>) {
@@ -84,7 +85,8 @@ export class SimGroup<State, Command, Result> {
   /** Ends the run: an invariant is broken. */
   accuse(invariant: string, message: string): never {
     const violation: Violation = { invariant, message, at: this.queue.now, step: this.steps };
-    throw new ViolationError(violation);
+    this.#violation ??= new ViolationError(violation);
+    throw this.#violation;
   }
 
   /** A process with an empty store. It takes part once it is a member of the group. */
@@ -162,6 +164,8 @@ export class SimGroup<State, Command, Result> {
   step(): void {
     if (++this.steps > maxSteps) this.accuse('L3', 'the run does not come to an end');
     this.queue.step();
+    // Whoever catches what an accused machine throws does not stop the run from ending.
+    if (this.#violation !== null) throw this.#violation;
   }
 
   /** Lets time pass, for so many milliseconds. */

@@ -34,6 +34,8 @@ export class Invariants {
   readonly #configurations: Map<Index, Configuration> = new Map();
   #newestConfiguration: Configuration | null = null;
   leaderChanges = 0;
+  /** Everybody who ever was a witness: their machines hold nothing. */
+  readonly witnesses: Set<NodeId> = new Set();
 
   constructor(accuse: Accuse, diskOf: (id: NodeId) => DiskView | null) {
     this.#accuse = accuse;
@@ -151,6 +153,7 @@ export class Invariants {
       this.#accuse('S11', `a quorum of ${configuration.version} may miss one of ${before.version}, the one before`);
     }
     this.#configurations.set(configuration.version, configuration);
+    for (const id of configuration.witnesses) this.witnesses.add(id);
     if (before === null || configuration.version > before.version) this.#newestConfiguration = configuration;
   }
 

@@ -15,8 +15,8 @@ export class ProcessClock implements Clock {
   #base = { virtual: 0, shown: 0 };
   #resolution = 1e-3;
   #wallOffset = 1_700_000_000_000;
-  /** Timers do not fire more often than this, in milliseconds. */
-  timerClamp = 0;
+  #timerClamp = 0;
+  readonly #timers: Set<() => void> = new Set();
 
   constructor(queue: EventQueue, run: (action: () => void) => void) {
     this.#queue = queue;
@@ -43,6 +43,12 @@ export class ProcessClock implements Clock {
     this.#rate = rate;
   }
 
+  /** Timers do not fire more often than once in so many milliseconds, from now on. */
+  clampTimers(milliseconds: number): void {
+    this.#timerClamp = milliseconds;
+    for (const arm of this.#timers) arm();
+  }
+
   /** Time has passed that was not seen. */
   jump(milliseconds: number): void {
     this.#base = { virtual: this.#queue.now, shown: this.#exact() + milliseconds };
@@ -59,20 +65,24 @@ export class ProcessClock implements Clock {
   }
 
   every(milliseconds: number, callback: () => void): () => void {
-    let isOn = true;
-    const next = (): void => {
-      const wait = Math.max(milliseconds / (this.#rate > 0 ? this.#rate : 1), this.timerClamp);
+    let armed = 0;
+    const arm = (): void => {
+      const own = ++armed;
+      const wait = Math.max(milliseconds / (this.#rate > 0 ? this.#rate : 1), this.#timerClamp);
       this.#queue.after(wait, () => {
+        if (own !== armed) return;
         this.#run(() => {
-          if (!isOn) return;
-          next();
+          if (own !== armed) return;
+          arm();
           callback();
         });
       });
     };
-    next();
+    this.#timers.add(arm);
+    arm();
     return () => {
-      isOn = false;
+      armed = -1;
+      this.#timers.delete(arm);
     };
   }
 

@@ -72,12 +72,19 @@ export function runPlan(plan: Plan, { mutant = null, listener, minSteps = 0 }: R
     faults.schedule(plan.faults);
     group.pass(plan.chaosMs);
     while (group.steps < minSteps) group.pass(1_000);
+    depose(group);
     heal(group, workload, operator, faults, plan);
   } catch (error) {
     if (!(error instanceof ViolationError)) throw error;
     violation = error.violation;
   }
   return report(plan, group, operator, faults, workload, violation);
+}
+
+/** A run in which nobody had to take over proves little: then the leader dies once more. */
+function depose(group: Group): void {
+  if (group.watcher.invariants.leaderChanges > 1) return;
+  group.leader?.crash({ reached: (pending) => pending, isAnnounced: false });
 }
 
 function heal(group: Group, workload: Workload, operator: Operator, faults: Faults, plan: Plan): void {
@@ -88,7 +95,8 @@ function heal(group: Group, workload: Workload, operator: Operator, faults: Faul
   checkLeader(healed);
   checkMended(healed);
   checkLeader(healed);
-  checkTerms(healed, termAtHealing);
+  const { preVote = true, checkQuorum = true } = plan.options.raft ?? {};
+  if (preVote && checkQuorum) checkTerms(healed, termAtHealing);
   checkCommits(group, workload);
   workload.stop();
   // L3: whatever was begun comes to an end.

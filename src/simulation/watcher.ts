@@ -130,6 +130,7 @@ export class Watcher<State, Command, Result> {
 
   /** The machine of this member was restored from a snapshot. */
   restored(run: Run, index: Index, state: State): void {
+    if (this.invariants.witnesses.has(run.id)) return;
     const wrong = this.reference.restored(run, index, this.#init.digest(state));
     if (wrong !== null) this.#init.accuse(wrong.invariant, wrong.message);
   }
