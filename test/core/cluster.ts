@@ -5,11 +5,21 @@
 import { type RaftOptions } from '../../src/core/options.ts';
 import { emptyState, Raft } from '../../src/core/raft.ts';
 import { seededRandom } from '../../src/core/random.ts';
-import type { Write } from '../../src/core/replica.ts';
+import type { Ready } from '../../src/core/output.ts';
+import type { FailedRead, ReadyRead, SnapshotRead, StagedPart, Write } from '../../src/core/replica.ts';
 import type { Rules } from '../../src/core/rules.ts';
 import type { RaftStatus } from '../../src/core/status.ts';
 import type { TraceEvent } from '../../src/core/trace.ts';
-import type { Entry, EntryKind, HardState, Index, Message, NodeId, PersistentState } from '../../src/core/types.ts';
+import type {
+  Entry,
+  EntryKind,
+  HardState,
+  Index,
+  Message,
+  NodeId,
+  PersistentState,
+  Snapshot,
+} from '../../src/core/types.ts';
 
 export const node = (name: string): NodeId => name as NodeId;
 
@@ -33,20 +43,78 @@ export function story(log: readonly Entry[]): string {
   return log.map((entry) => `${entry.term}:${text(entry.data)}`).join(' ');
 }
 
+/** The machine of these tests is the list of what was applied; this is its snapshot. */
+export function encodeMachine(applied: readonly Entry[]): Uint8Array {
+  return bytes(JSON.stringify(applied.map(({ data, ...rest }) => ({ ...rest, data: [...data] }))));
+}
+
+export function decodeMachine(data: Uint8Array): Entry[] {
+  if (data.byteLength === 0) return [];
+  const applied = JSON.parse(text(data)) as (Omit<Entry, 'data'> & { readonly data: readonly number[] })[];
+  return applied.map((entry) => ({ ...entry, data: Uint8Array.from(entry.data) }));
+}
+
+type DiskTask =
+  { readonly kind: 'write'; readonly write: Write } | { readonly kind: 'stage'; readonly part: StagedPart };
+
+const snapshotKey = ({ index, term, id }: Snapshot): string => `${index} ${term} ${id}`;
+
 /** What one replica has on disk, and what is on its way there. */
 class Disk {
   state: PersistentState;
-  readonly queue: Write[] = [];
+  /** In order: batches, and parts of snapshots. */
+  readonly tasks: DiskTask[] = [];
+  /** The newest snapshot and the one before it, the newest last (S9). */
+  readonly #kept: { readonly key: string; readonly data: Uint8Array }[] = [];
+  readonly #staged: Map<string, Uint8Array> = new Map();
 
   constructor(state: PersistentState) {
     this.state = state;
   }
 
+  /** The batches that are on their way. */
+  get queue(): Write[] {
+    return this.tasks.flatMap((task) => (task.kind === 'write' ? [task.write] : []));
+  }
+
   perform(write: Write): void {
-    const { start, entries: stored } = this.state;
-    const kept =
-      write.truncateFrom === null ? stored : stored.filter((entry) => entry.index < (write.truncateFrom ?? 0));
-    this.state = { start, hardState: write.hardState ?? this.state.hardState, entries: [...kept, ...write.entries] };
+    if (write.snapshot !== null) this.#promote(write.snapshot);
+    const { start, truncateFrom } = write;
+    const from = truncateFrom ?? Number.POSITIVE_INFINITY;
+    const kept = this.state.entries.filter(({ index }) => index > (start?.index ?? 0) && index < from);
+    this.state = {
+      start: start ?? this.state.start,
+      hardState: write.hardState ?? this.state.hardState,
+      entries: [...kept, ...write.entries],
+      snapshot: write.snapshot ?? this.state.snapshot ?? null,
+    };
+  }
+
+  /** Keeps a part of a snapshot; one with offset 0 begins it anew. */
+  stage({ snapshot, offset, data }: StagedPart): void {
+    const before = offset === 0 ? new Uint8Array(0) : (this.#staged.get(snapshotKey(snapshot)) ?? new Uint8Array(0));
+    if (before.byteLength !== offset) throw new Error(`a part from ${offset} on does not follow ${before.byteLength}`);
+    this.#staged.set(snapshotKey(snapshot), Uint8Array.of(...before, ...data));
+  }
+
+  #promote(snapshot: Snapshot): void {
+    const key = snapshotKey(snapshot);
+    const data = this.#staged.get(key);
+    if (data?.byteLength !== snapshot.bytes) throw new Error(`the snapshot ${key} is not whole`);
+    this.#kept.push({ key, data });
+    this.#kept.splice(0, this.#kept.length - 2);
+    this.#staged.delete(key);
+  }
+
+  /** The bytes of a kept snapshot, undefined when it is gone. */
+  read(snapshot: Snapshot): Uint8Array | undefined {
+    return this.#kept.find(({ key }) => key === snapshotKey(snapshot))?.data;
+  }
+
+  /** A crash: what was on its way is lost, and what was staged with it. */
+  crash(): void {
+    this.tasks.length = 0;
+    this.#staged.clear();
   }
 }
 
@@ -56,6 +124,11 @@ export class Member {
   raft: Raft;
   applied: Entry[] = [];
   slowDisk = false;
+  /** Reads that were served, and that were not. */
+  readonly reads: ReadyRead[] = [];
+  readonly failedReads: FailedRead[] = [];
+  /** The machine was last restored to here. */
+  #restored: Index;
 
   readonly #start: (state: PersistentState) => Raft;
 
@@ -63,6 +136,7 @@ export class Member {
     this.id = id;
     this.disk = new Disk(state);
     this.#start = start;
+    this.#restored = state.snapshot?.index ?? 0;
     this.raft = start(state);
   }
 
@@ -88,18 +162,87 @@ export class Member {
     return this.applied.filter((entry) => entry.kind === 'command').map((entry) => text(entry.data));
   }
 
-  /** Completes the oldest write that is on its way. */
+  /** Completes the oldest write that is on its way, and the staging before it. */
   flush(): void {
-    const write = this.disk.queue.shift();
-    if (write === undefined) throw new Error(`${this.id} has nothing to write`);
+    for (let task = this.disk.tasks.shift(); task !== undefined; task = this.disk.tasks.shift()) {
+      this.#complete(task);
+      if (task.kind === 'write') return;
+    }
+    throw new Error(`${this.id} has nothing to write`);
+  }
+
+  /** Completes everything that is on its way to the disk. */
+  flushAll(): void {
+    for (let task = this.disk.tasks.shift(); task !== undefined; task = this.disk.tasks.shift()) this.#complete(task);
+  }
+
+  #complete(task: DiskTask): void {
+    if (task.kind === 'stage') {
+      this.disk.stage(task.part);
+      this.raft.partStaged(task.part);
+      return;
+    }
+    const { write } = task;
     this.disk.perform(write);
     this.raft.persisted(write);
+    if (write.snapshot !== null) this.#restore(write.snapshot);
+  }
+
+  /** Where the newest snapshot is further on than the machine, the machine is restored from it. */
+  #restore(snapshot: Snapshot): void {
+    if (snapshot.index <= this.raft.status().applied) return;
+    this.applied = decodeMachine(this.disk.read(snapshot) ?? new Uint8Array(0));
+    this.#restored = snapshot.index;
+    this.raft.applied(snapshot.index);
+  }
+
+  /** Carries out a `Ready`, but for the messages, which are handed back. */
+  carryOut({
+    write,
+    messages,
+    committed,
+    reads,
+    failedReads,
+    snapshotParts,
+    snapshotReads,
+  }: Ready): readonly Message[] {
+    for (const part of snapshotParts) this.disk.tasks.push({ kind: 'stage', part });
+    if (write !== null) this.disk.tasks.push({ kind: 'write', write });
+    if (!this.slowDisk) this.flushAll();
+    // What was handed out before a snapshot took the place of the machine is part of it.
+    this.applied.push(...committed.filter(({ index }) => index > this.#restored));
+    const last = committed.at(-1);
+    if (last !== undefined && last.index > this.raft.status().applied) this.raft.applied(last.index);
+    this.reads.push(...reads);
+    this.failedReads.push(...failedReads);
+    for (const read of snapshotReads) this.#read(read);
+    return messages;
+  }
+
+  #read(read: SnapshotRead): void {
+    const data = this.disk.read(read.snapshot);
+    if (data === undefined) this.raft.reportSnapshot(read.to, 'failed');
+    else this.raft.partRead(read, data.subarray(read.offset, read.offset + read.length));
+  }
+
+  /** Takes a snapshot of what is applied; the next output makes it the newest one. */
+  takeSnapshot(id = `by ${this.id}`): Snapshot {
+    const point = this.raft.snapshotPoint();
+    const data = this.status.configuration.witnesses.includes(this.id)
+      ? new Uint8Array(0)
+      : encodeMachine(this.applied);
+    const snapshot: Snapshot = { ...point, id, bytes: data.byteLength, checksum: 0 };
+    this.disk.stage({ snapshot, offset: 0, data });
+    this.raft.snapshotTaken(snapshot);
+    return snapshot;
   }
 
   /** Loses what was not durable, and starts again from what was. */
   restart(): void {
-    this.disk.queue.length = 0;
-    this.applied = [];
+    this.disk.crash();
+    const { snapshot = null } = this.disk.state;
+    this.applied = snapshot === null ? [] : decodeMachine(this.disk.read(snapshot) ?? new Uint8Array(0));
+    this.#restored = snapshot?.index ?? 0;
     this.raft = this.#start(this.disk.state);
   }
 }
@@ -159,15 +302,18 @@ export class Cluster {
   work(name: string): void {
     const member = this.member(name);
     for (let ready = member.raft.ready(); ready !== null; ready = member.raft.ready()) {
-      this.wire.push(...ready.messages);
-      if (ready.write !== null) {
-        member.disk.queue.push(ready.write);
-        if (!member.slowDisk) while (member.disk.queue.length > 0) member.flush();
-      }
-      member.applied.push(...ready.committed);
-      const last = ready.committed.at(-1);
-      if (last !== undefined) member.raft.applied(last.index);
+      this.wire.push(...member.carryOut(ready));
     }
+  }
+
+  /** A member takes a snapshot, makes it durable, and drops what it holds of the log; gives it. */
+  compact(name: string, id?: string): Snapshot {
+    const member = this.member(name);
+    const snapshot = member.takeSnapshot(id);
+    this.work(name);
+    member.raft.compact();
+    this.work(name);
+    return snapshot;
   }
 
   /** Messages between these two are lost from now on, in the given direction or in both. */
