@@ -5,12 +5,14 @@
 import { type RaftOptions } from '../../src/core/options.ts';
 import { emptyState, Raft } from '../../src/core/raft.ts';
 import { seededRandom } from '../../src/core/random.ts';
+import type { ReadConsistency } from '../../src/core/reading.ts';
 import type { Ready } from '../../src/core/output.ts';
 import type { FailedRead, ReadyRead, SnapshotRead, StagedPart, Write } from '../../src/core/replica.ts';
 import type { Rules } from '../../src/core/rules.ts';
 import type { RaftStatus } from '../../src/core/status.ts';
 import type { TraceEvent } from '../../src/core/trace.ts';
 import type {
+  Configuration,
   Entry,
   EntryKind,
   HardState,
@@ -252,6 +254,8 @@ export interface ClusterInit {
   readonly options?: Partial<RaftOptions>;
   readonly rules?: Rules;
   readonly seed?: number;
+  /** What the founding configuration has beside all members as voters. */
+  readonly configuration?: Partial<Configuration>;
   /** What each member has on disk; an empty log for those not named. */
   readonly disks?: Readonly<Record<string, { readonly log?: string } & Partial<HardState>>>;
 }
@@ -263,8 +267,17 @@ export class Cluster {
   readonly wire: Message[] = [];
   readonly #cut: Set<string> = new Set();
 
-  constructor({ members = ['a', 'b', 'c'], options = {}, rules, seed = 1, disks = {} }: ClusterInit = {}) {
-    const empty = emptyState(members.map(node));
+  constructor({
+    members = ['a', 'b', 'c'],
+    options = {},
+    rules,
+    seed = 1,
+    configuration = {},
+    disks = {},
+  }: ClusterInit = {}) {
+    const founding = emptyState(members.map(node));
+    const { start } = founding;
+    const empty = { ...founding, start: { ...start, configuration: { ...start.configuration, ...configuration } } };
     this.members = new Map(
       members.map((name, i) => {
         const { log = '', ...hardState } = disks[name] ?? {};
@@ -273,11 +286,12 @@ export class Cluster {
           hardState: { ...empty.hardState, ...hardState },
           entries: entries(log),
         };
+        let runs = 0;
         const start = (persistent: PersistentState): Raft =>
           new Raft({
             id: node(name),
             persistent,
-            random: seededRandom(seed + i),
+            random: seededRandom(seed + i, runs++),
             options,
             trace: (event) => this.trace.push(event),
             ...(rules && { rules }),
@@ -366,6 +380,13 @@ export class Cluster {
   campaign(name: string): void {
     this.member(name).raft.campaign();
     this.settle();
+  }
+
+  /** Begins a read, and gives its context. */
+  read(name: string, consistency: ReadConsistency = 'linearizable'): number {
+    const result = this.member(name).raft.readIndex(consistency);
+    if (!result.accepted) throw new Error(`${name} refused: ${result.reason}`);
+    return result.context;
   }
 
   propose(name: string, ...commands: readonly string[]): void {
