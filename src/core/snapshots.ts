@@ -102,12 +102,26 @@ export function partsDamaged(replica: Replica, snapshot: Snapshot): void {
   answerPart(replica, incoming, 0);
 }
 
-/** The driver keeps a snapshot of our own state. It counts when the next write has made it the newest one. */
-export function snapshotTaken(replica: Replica, snapshot: Snapshot): void {
+/**
+ * The driver keeps a snapshot of our own state. It counts when the next write has made it the newest one. Says whether it
+ * is wanted: one that is no newer than another is not, nor one for which a snapshot would have to go that is being sent.
+ */
+export function snapshotTaken(replica: Replica, snapshot: Snapshot): boolean {
   const newest = newestSnapshot(replica);
-  if (snapshot.index > replica.log.applied || (newest !== null && snapshot.index <= newest.index)) return;
+  if (snapshot.index > replica.log.applied) return false;
+  if (newest !== null && (snapshot.index <= newest.index || isSendingOneBefore(replica, newest))) return false;
   replica.snapshotToWrite = snapshot;
   if (replica.tracing) replica.emit({ name: 'SnapshotTaken', snapshot });
+  return true;
+}
+
+/** Only the newest and the one before it are kept (S9): with two more, a slow transfer would chase them for ever. */
+function isSendingOneBefore({ role }: Replica, newest: Snapshot): boolean {
+  if (role.name !== 'leader') return false;
+  for (const { transfer } of role.progress.values()) {
+    if (transfer !== null && transfer.snapshot.bytes > 0 && transfer.snapshot.index < newest.index) return true;
+  }
+  return false;
 }
 
 /** Durable or not: one that came from a leader may be further on than the one that we were taking (S9). */

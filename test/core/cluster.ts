@@ -178,6 +178,12 @@ export class Member {
     for (let task = this.disk.tasks.shift(); task !== undefined; task = this.disk.tasks.shift()) this.#complete(task);
   }
 
+  /** Completes the oldest thing that is on its way to the disk, a batch or a part of a snapshot. */
+  flushOne(): void {
+    const task = this.disk.tasks.shift();
+    if (task !== undefined) this.#complete(task);
+  }
+
   #complete(task: DiskTask): void {
     if (task.kind === 'stage') {
       this.disk.stage(task.part);

@@ -21,7 +21,7 @@ const leases = { leaseReads: true, electionTicks: 10, clockDriftTicks: 1 } as co
 
 /** The same, where nobody has a promise to keep from before the start. */
 function ledWithLeases(init: ConstructorParameters<typeof Cluster>[0] = {}): Cluster {
-  const cluster = new Cluster({ ...init, options: { ...leases, ...init?.options } });
+  const cluster = new Cluster({ ...init, options: { ...leases, ...init.options } });
   for (const { raft } of cluster.members.values()) for (let i = 0; i < 9; i++) raft.tick();
   for (const { raft } of cluster.members.values()) raft.tick();
   cluster.campaign('a');
