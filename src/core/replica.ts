@@ -162,6 +162,8 @@ export class Replica {
   readonly id: NodeId;
   readonly options: RaftOptions;
   readonly rules: Rules;
+  /** The same rules, for questions that decide nothing and leave no trace. */
+  readonly quietRules: Rules;
   readonly log: RaftLog;
   readonly #random: Random;
   readonly #drawElectionTimeout: ((electionTicks: number) => number) | undefined;
@@ -225,6 +227,7 @@ export class Replica {
     this.vote = hardState.vote;
     this.writtenHardState = hardState;
     this.durableHardState = hardState;
+    this.quietRules = rules;
     this.rules =
       listener === undefined
         ? rules

@@ -260,6 +260,10 @@ export interface ClusterInit {
   readonly options?: Partial<RaftOptions>;
   readonly rules?: Rules;
   readonly seed?: number;
+  /** Takes the output of a member, for tests that look at it. */
+  readonly take?: (raft: Raft, name: string) => Ready | null;
+  /** Nobody listens to what the members tell. */
+  readonly isSilent?: boolean;
   /** What the founding configuration has beside all members as voters. */
   readonly configuration?: Partial<Configuration>;
   /** What each member has on disk; an empty log for those not named. */
@@ -272,6 +276,7 @@ export class Cluster {
   /** Sent, and not delivered yet. */
   readonly wire: Message[] = [];
   readonly #cut: Set<string> = new Set();
+  readonly #take: (raft: Raft, name: string) => Ready | null;
 
   constructor({
     members = ['a', 'b', 'c'],
@@ -279,8 +284,11 @@ export class Cluster {
     rules,
     seed = 1,
     configuration = {},
+    take = (raft) => raft.ready(),
+    isSilent = false,
     disks = {},
   }: ClusterInit = {}) {
+    this.#take = take;
     const founding = emptyState(members.map(node));
     const { start } = founding;
     const empty = { ...founding, start: { ...start, configuration: { ...start.configuration, ...configuration } } };
@@ -299,7 +307,7 @@ export class Cluster {
             persistent,
             random: seededRandom(seed + i, runs++),
             options,
-            trace: (event) => this.trace.push(event),
+            ...(!isSilent && { trace: (event: TraceEvent) => this.trace.push(event) }),
             ...(rules && { rules }),
           });
         return [name, new Member(node(name), state, start)];
@@ -321,7 +329,8 @@ export class Cluster {
   /** Carries out what a member wants done: sends, writes (at once unless its disk is slow), applies. */
   work(name: string): void {
     const member = this.member(name);
-    for (let ready = member.raft.ready(); ready !== null; ready = member.raft.ready()) {
+    const take = (): Ready | null => this.#take(member.raft, name);
+    for (let ready = take(); ready !== null; ready = take()) {
       this.wire.push(...member.carryOut(ready));
     }
   }
