@@ -144,8 +144,12 @@ const stories: readonly [string, Partial<Rules>, string, Story][] = [
       cluster.heal();
       cluster.isolate('a');
       cluster.tick(10, 'b');
+      // c learns of the term with the first campaign, and wins with the second.
+      cluster.campaign('c');
+      cluster.campaign('c');
+      cluster.heal();
       return violation(() => {
-        cluster.campaign('c');
+        cluster.tick(2);
       });
     },
   ],
