@@ -491,7 +491,7 @@ describe('a lease', () => {
     expect(a.reads).toContainEqual({ context: later, index: 1 });
   });
 
-  test('Q7 T4 is void from the moment that somebody is asked to take over', () => {
+  test('Q7 T4 is void from the moment that somebody is asked to take over (tikv#1593)', () => {
     const cluster = ledWithLeases();
     const a = cluster.member('a');
     a.raft.transferLeadership(node('b'));

@@ -115,7 +115,7 @@ describe('a snapshot', () => {
     expect(cluster.member('c').commands).toEqual(cluster.member('a').commands);
   });
 
-  test('S1 that makes no progress is given up, and begun again when its receiver is back (snapshot limbo)', () => {
+  test('S1 that makes no progress is given up, and begun again when its receiver is back (etcd#10225)', () => {
     const cluster = sending({ options: { snapshotTimeoutTicks: 12 } });
     cluster.take();
     cluster.isolate('c');
