@@ -305,7 +305,7 @@ export class Cluster {
           new Raft({
             id: node(name),
             persistent,
-            random: seededRandom(seed + i, runs++),
+            random: seededRandom(seed + i + 1000 * runs++),
             options,
             ...(!isSilent && { trace: (event: TraceEvent) => this.trace.push(event) }),
             ...(rules && { rules }),
