@@ -10,11 +10,6 @@ import ts from 'typescript';
 
 /** What no test can show yet, and which issue will. An entry whose time has come fails the check. */
 const notYet: Readonly<Record<string, readonly string[]>> = {
-  'issue 3, with the tests of elections and transfers': ['E15', 'E16', 'E19', 'T1', 'T2', 'T3', 'B4', 'B5'],
-  'issue 3, with the tests of membership': [
-    ...['M1', 'M2', 'M3', 'M4', 'M5', 'M6', 'M7', 'M9', 'M10', 'M11', 'M12', 'M13', 'M14', 'M15'],
-    ...['A1', 'A20', 'B2', 'B3', 'B10'],
-  ],
   'issue 5: the store names its incarnation, and says how durable it is': ['D9', 'D12', 'A16', 'A17', 'A19'],
   'issue 6: the transport reports links that are dead': ['N4'],
 };

@@ -6,7 +6,7 @@ import { foundingConfiguration, type MembershipStep } from './configuration.ts';
 import { campaign, campaignSoon, forgetLeader, tickElection } from './elections.ts';
 import { InvariantViolation } from './errors.ts';
 import { tickLeader } from './leading.ts';
-import { leaveJoint, type MembershipResult, proposeMembership, type Transition } from './membership.ts';
+import { leaveJoint, type MembershipOptions, type MembershipResult, proposeMembership } from './membership.ts';
 import { type RaftOptions, raftOptions } from './options.ts';
 import { applied, hasReady, persisted, type Ready, takeReady } from './output.ts';
 import { checkState } from './persistent-state.ts';
@@ -44,8 +44,9 @@ export interface RaftInit {
   readonly options?: Partial<RaftOptions>;
   /** The safety rules, for tests and lessons that break one on purpose. */
   readonly rules?: Rules;
-  /** Hears of every transition and every decision. */
+  /** Hears of every transition, and of every decision unless `traceDecisions` is false. */
   readonly trace?: TraceListener;
+  readonly traceDecisions?: boolean;
   /** Decides on election timeouts instead of the random source: ticks, at least 1. `campaignDelayTicks` is added. */
   readonly drawElectionTimeout?: (electionTicks: number) => number;
 }
@@ -67,8 +68,9 @@ export class Raft {
    * @throws RangeError for options out of range.
    * @throws InvariantViolation for a stored state that cannot be right (D10).
    */
-  constructor({ id, persistent, random, options = {}, rules = standardRules, trace, drawElectionTimeout }: RaftInit) {
+  constructor({ id, persistent, random, options = {}, rules = standardRules, trace, ...hooks }: RaftInit) {
     checkState(persistent);
+    const { drawElectionTimeout, traceDecisions = true } = hooks;
     const listener = trace;
     this.#replica = new Replica({
       id,
@@ -78,6 +80,7 @@ export class Raft {
       rules,
       drawElectionTimeout,
       listener,
+      traceDecisions,
     });
     this.#replica.drawElectionTimeout();
     if (this.#replica.tracing) this.#replica.emit({ name: 'InitState' });
@@ -128,22 +131,13 @@ export class Raft {
     return this.#run((replica) => propose(replica, commands instanceof Uint8Array ? [commands] : commands));
   }
 
-  /**
-   * Appends a change of membership to the leader's log. It takes effect, member by member, when it is applied.
-   * @param ifVersion refuse unless this is the version of the configuration in force (M9)
-   */
-  proposeMembership(
-    steps: readonly MembershipStep[],
-    {
-      transition = 'auto',
-      ifVersion = null,
-    }: { readonly transition?: Transition; readonly ifVersion?: Index | null } = {},
-  ): MembershipResult {
-    return this.#run((replica) => proposeMembership(replica, steps, transition, ifVersion));
+  /** Appends a change of membership to the leader's log. It takes effect, member by member, when it is applied. */
+  proposeMembership(steps: readonly MembershipStep[], options: MembershipOptions = {}): MembershipResult {
+    return this.#run((replica) => proposeMembership(replica, steps, options));
   }
 
-  /** Leaves a joint configuration that does not leave itself, with `ifVersion` as above. */
-  leaveJoint({ ifVersion = null }: { readonly ifVersion?: Index | null } = {}): MembershipResult {
+  /** Leaves a joint configuration that does not leave itself. */
+  leaveJoint({ ifVersion = null }: Pick<MembershipOptions, 'ifVersion'> = {}): MembershipResult {
     return this.#run((replica) => leaveJoint(replica, ifVersion));
   }
 
@@ -308,6 +302,18 @@ export class Raft {
     });
   }
 
+  /** The newest durable snapshot; null if there is none. */
+  get snapshot(): Snapshot | null {
+    return this.#replica.snapshot;
+  }
+
+  /** A member is being sent a snapshot that is not the newest one: whoever keeps two had better not take a third. */
+  get isSendingOldSnapshot(): boolean {
+    const { role, snapshot } = this.#replica;
+    if (role.name !== 'leader') return false;
+    return [...role.progress.values()].some(({ transfer }) => transfer !== null && transfer.snapshot !== snapshot);
+  }
+
   /** The entry at an index, undefined outside the log. */
   entryAt(index: Index): Entry | undefined {
     return this.#replica.log.entryAt(index);
@@ -328,6 +334,10 @@ export class Raft {
 
   get commit(): Index {
     return this.#replica.log.commit;
+  }
+
+  get appliedIndex(): Index {
+    return this.#replica.log.applied;
   }
 
   get lastIndex(): Index {

@@ -156,6 +156,7 @@ export interface ReplicaInit {
   readonly rules: Rules;
   readonly drawElectionTimeout: ((electionTicks: number) => number) | undefined;
   readonly listener: TraceListener | undefined;
+  readonly traceDecisions: boolean;
 }
 
 export class Replica {
@@ -211,7 +212,8 @@ export class Replica {
   confirmedReads: ReadyRead[] = [];
   failedReads: FailedRead[] = [];
 
-  constructor({ id, persistent, random, options, rules, drawElectionTimeout, listener }: ReplicaInit) {
+  constructor(init: ReplicaInit) {
+    const { id, persistent, random, options, rules, drawElectionTimeout, listener, traceDecisions } = init;
     this.id = id;
     this.options = options;
     this.#random = random;
@@ -229,7 +231,7 @@ export class Replica {
     this.durableHardState = hardState;
     this.quietRules = rules;
     this.rules =
-      listener === undefined
+      listener === undefined || !traceDecisions
         ? rules
         : observedRules(rules, (decision) => {
             this.emit({ name: 'Decision', decision });

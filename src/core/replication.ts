@@ -13,6 +13,7 @@ import type {
   AppendEntriesResponse,
   Entry,
   HeartbeatResponse,
+  Index,
   InstallSnapshotResponse,
   NodeId,
 } from './types.ts';
@@ -51,7 +52,21 @@ function isDue(replica: Replica, to: NodeId, progress: Progress): boolean {
   if (log.termAt(progress.next - 1) === undefined) {
     return progress.recentlyActive && snapshotFor(replica, to) !== null;
   }
-  return wantsWord(replica, progress) || (!progress.paused && progress.next <= log.lastIndex);
+  return wantsWord(replica, progress) || (!progress.paused && progress.next <= lastFor(replica, to));
+}
+
+/**
+ * The last entry that a member may be sent. M16: a witness gets nothing that no voter holds durably who could lead with
+ * it. If a crash took it from the only one, the witness would refuse everybody its vote from then on.
+ */
+function lastFor({ role, configuration, log }: Replica, to: NodeId): Index {
+  const { voters, witnesses } = configuration;
+  if (role.name !== 'leader' || !witnesses.includes(to)) return log.lastIndex;
+  let held = 0;
+  for (const id of voters) {
+    if (!witnesses.includes(id)) held = Math.max(held, role.progress.get(id)?.match ?? 0);
+  }
+  return held;
 }
 
 /** A probe goes one at a time, and a member that is sent a snapshot is sent nothing else. */
@@ -93,7 +108,7 @@ function sendAppend(replica: Replica, to: NodeId, progress: Progress, evenIfEmpt
     return false;
   }
   // R15: a full window still lets an empty append through, whose answer shows what was lost.
-  const entries = progress.paused ? [] : log.slice(progress.next, log.lastIndex, options.maxMessageBytes);
+  const entries = progress.paused ? [] : log.slice(progress.next, lastFor(replica, to), options.maxMessageBytes);
   if (entries.length === 0 && !evenIfEmpty) return false;
   replica.send({
     kind: 'AppendEntries',
@@ -139,9 +154,9 @@ export function handleAppendEntriesResponse(replica: Replica, leader: Leader, me
 
 /** A member, or we ourselves, holds our log durably up to `index`. */
 export function acknowledge(replica: Replica, leader: Leader, progress: Progress, index: number): void {
-  const { log, options } = replica;
+  const { log } = replica;
   const isNews = progress.acknowledge(index);
-  progress.catchUp?.reached(progress.match, log.lastIndex, options.electionTicks);
+  progress.catchUp?.reached(progress.match, log.lastIndex);
   if (progress.state === 'probe') {
     // R16: an answer that only confirms the match still ends probing.
     if (isNews || progress.match === index) progress.becomeReplicate();
@@ -150,7 +165,12 @@ export function acknowledge(replica: Replica, leader: Leader, progress: Progress
     progress.becomeReplicate();
   }
   progress.dirty = true;
-  if (isNews) advanceCommit(replica, leader);
+  if (!isNews) return;
+  for (const witness of replica.configuration.witnesses) {
+    const waiting = leader.progress.get(witness);
+    if (waiting !== undefined) waiting.dirty = true;
+  }
+  advanceCommit(replica, leader);
 }
 
 export function handleHeartbeatResponse(replica: Replica, leader: Leader, message: HeartbeatResponse): void {

@@ -95,7 +95,7 @@ export class Courier<Result> {
   }
 
   /** Takes commands into the log, if we lead; says why not. */
-  #take({ session, sequence, commands }: Shipment): RefusalReason | null {
+  #take({ session, sequence, known: outcomesKnown, commands }: Shipment): RefusalReason | null {
     if (this.#raft.role !== 'leader') return 'not-leader';
     if (this.#intake.term !== this.#raft.term) this.#intake = new Intake(this.#raft.term);
     const known = this.#intake.known(session, sequence, this.#machine.lastOf(session));
@@ -103,7 +103,9 @@ export class Courier<Result> {
     const time = Math.max(0, Math.floor(this.#clock.wallTime()));
     const envelopes = commands
       .slice(known)
-      .map((command, i) => encodeEnvelope({ time, session, sequence: sequence + known + i, command }));
+      .map((command, i) =>
+        encodeEnvelope({ time, session, sequence: sequence + known + i, known: outcomesKnown, command }),
+      );
     if (envelopes.length === 0) return null;
     if (!this.#raft.propose(envelopes).accepted) return 'busy';
     this.#intake.took(session, sequence, sequence + commands.length);

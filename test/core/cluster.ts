@@ -2,8 +2,11 @@
  * Replicas in one room, for scenario tests: messages lie on the table until a test delivers them, disks are slow when a
  * test says so, and a crash keeps exactly what was durable. Nothing here decides anything; the story is the test's.
  */
+import type { MembershipStep } from '../../src/core/configuration.ts';
+import { decodeConfiguration } from '../../src/core/membership-change.ts';
+import type { Transition } from '../../src/core/membership.ts';
 import { type RaftOptions } from '../../src/core/options.ts';
-import { emptyState, Raft } from '../../src/core/raft.ts';
+import { emptyState, Raft, type RaftInit } from '../../src/core/raft.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import type { ReadConsistency } from '../../src/core/reading.ts';
 import type { Ready } from '../../src/core/output.ts';
@@ -41,8 +44,45 @@ export function entries(story: string, firstIndex: Index = 1): Entry[] {
     });
 }
 
+const stepKinds: Readonly<Record<string, MembershipStep['kind']>> = {
+  voter: 'add-voter',
+  learner: 'add-learner',
+  witness: 'add-witness',
+  remove: 'remove',
+};
+
+/** Steps written as `voter d, learner e, witness w, remove a`. */
+export function steps(story: string): MembershipStep[] {
+  return story
+    .split(', ')
+    .filter((part) => part !== '')
+    .map((part) => {
+      const [word = '', name = ''] = part.split(' ');
+      const kind = stepKinds[word];
+      if (kind === undefined) throw new Error(`no step ${part}`);
+      return { kind, id: node(name) };
+    });
+}
+
+/** `a b c` for three voters, `a b + b c` while joint, `| l` for learners, `* w` for witnesses, `> n` for learners next. */
+export function shape({ voters, outgoing, learners, learnersNext, witnesses, autoLeave }: Configuration): string {
+  const parts = [voters.join(' ')];
+  if (outgoing.length > 0) parts.push('+', outgoing.join(' '));
+  if (learners.length > 0) parts.push('|', learners.join(' '));
+  if (learnersNext.length > 0) parts.push('>', learnersNext.join(' '));
+  if (witnesses.length > 0) parts.push('*', witnesses.join(' '));
+  if (autoLeave) parts.push('(auto)');
+  return parts.join(' ');
+}
+
+/** The command, or the shape of a configuration in brackets. */
+function told({ kind, data, index }: Entry): string {
+  const configuration = kind === 'configuration' ? decodeConfiguration(data, index) : null;
+  return configuration === null ? text(data) : `[${shape(configuration)}]`;
+}
+
 export function story(log: readonly Entry[]): string {
-  return log.map((entry) => `${entry.term}:${text(entry.data)}`).join(' ');
+  return log.map((entry) => `${entry.term}:${told(entry)}`).join(' ');
 }
 
 /** The machine of these tests is the list of what was applied; this is its snapshot. */
@@ -126,6 +166,9 @@ export class Member {
   raft: Raft;
   applied: Entry[] = [];
   slowDisk = false;
+  /** Committed entries wait for `apply`. */
+  slowMachine = false;
+  readonly committed: Entry[] = [];
   /** Reads that were served, and that were not. */
   readonly reads: ReadyRead[] = [];
   readonly failedReads: FailedRead[] = [];
@@ -217,10 +260,8 @@ export class Member {
     for (const part of snapshotParts) this.disk.tasks.push({ kind: 'stage', part });
     if (write !== null) this.disk.tasks.push({ kind: 'write', write });
     if (!this.slowDisk) this.flushAll();
-    // What was handed out before a snapshot took the place of the machine is part of it.
-    this.applied.push(...committed.filter(({ index }) => index > this.#restored));
-    const last = committed.at(-1);
-    if (last !== undefined && last.index > this.raft.status().applied) this.raft.applied(last.index);
+    this.committed.push(...committed);
+    if (!this.slowMachine) this.apply();
     this.reads.push(...reads);
     this.failedReads.push(...failedReads);
     for (const read of snapshotReads) this.#read(read);
@@ -245,9 +286,19 @@ export class Member {
     return snapshot;
   }
 
+  /** Applies what is committed. */
+  apply(): void {
+    const last = this.committed.at(-1);
+    // What was handed out before a snapshot took the place of the machine is part of it.
+    this.applied.push(...this.committed.filter(({ index }) => index > this.#restored));
+    this.committed.length = 0;
+    if (last !== undefined && last.index > this.raft.status().applied) this.raft.applied(last.index);
+  }
+
   /** Loses what was not durable, and starts again from what was. */
   restart(): void {
     this.disk.crash();
+    this.committed.length = 0;
     const { snapshot = null } = this.disk.state;
     this.applied = snapshot === null ? [] : decodeMachine(this.disk.read(snapshot) ?? new Uint8Array(0));
     this.#restored = snapshot?.index ?? 0;
@@ -258,61 +309,67 @@ export class Member {
 export interface ClusterInit {
   readonly members?: readonly string[];
   readonly options?: Partial<RaftOptions>;
+  /** Options of some, beside those of all. */
+  readonly optionsOf?: Readonly<Record<string, Partial<RaftOptions>>>;
   readonly rules?: Rules;
   readonly seed?: number;
+  /** What the group is founded with, if not with all members as voters. */
+  readonly configuration?: Partial<Record<'voters' | 'outgoing' | 'learners' | 'witnesses', readonly string[]>>;
+  readonly drawElectionTimeout?: RaftInit['drawElectionTimeout'];
   /** Takes the output of a member, for tests that look at it. */
   readonly take?: (raft: Raft, name: string) => Ready | null;
   /** Nobody listens to what the members tell. */
   readonly isSilent?: boolean;
-  /** What the founding configuration has beside all members as voters. */
-  readonly configuration?: Partial<Configuration>;
   /** What each member has on disk; an empty log for those not named. */
   readonly disks?: Readonly<Record<string, { readonly log?: string } & Partial<HardState>>>;
 }
 
 export class Cluster {
-  readonly members: ReadonlyMap<string, Member>;
   readonly trace: TraceEvent[] = [];
   /** Sent, and not delivered yet. */
   readonly wire: Message[] = [];
+  readonly #members: Map<string, Member> = new Map();
+  readonly #init: ClusterInit;
   readonly #cut: Set<string> = new Set();
   readonly #take: (raft: Raft, name: string) => Ready | null;
 
-  constructor({
-    members = ['a', 'b', 'c'],
-    options = {},
-    rules,
-    seed = 1,
-    configuration = {},
-    take = (raft) => raft.ready(),
-    isSilent = false,
-    disks = {},
-  }: ClusterInit = {}) {
-    this.#take = take;
+  constructor(init: ClusterInit = {}) {
+    const { members = ['a', 'b', 'c'], disks = {}, configuration = {} } = init;
+    this.#init = init;
+    this.#take = init.take ?? ((raft) => raft.ready());
     const founding = emptyState(members.map(node));
-    const { start } = founding;
-    const empty = { ...founding, start: { ...start, configuration: { ...start.configuration, ...configuration } } };
-    this.members = new Map(
-      members.map((name, i) => {
-        const { log = '', ...hardState } = disks[name] ?? {};
-        const state: PersistentState = {
-          ...empty,
-          hardState: { ...empty.hardState, ...hardState },
-          entries: entries(log),
-        };
-        let runs = 0;
-        const start = (persistent: PersistentState): Raft =>
-          new Raft({
-            id: node(name),
-            persistent,
-            random: seededRandom(seed + i + 1000 * runs++),
-            options,
-            ...(!isSilent && { trace: (event: TraceEvent) => this.trace.push(event) }),
-            ...(rules && { rules }),
-          });
-        return [name, new Member(node(name), state, start)];
-      }),
-    );
+    const empty = {
+      ...founding,
+      start: { ...founding.start, configuration: { ...founding.start.configuration, ...(configuration as object) } },
+    };
+    for (const name of members) {
+      const { log = '', ...hardState } = disks[name] ?? {};
+      this.join(name, { ...empty, hardState: { ...empty.hardState, ...hardState }, entries: entries(log) });
+    }
+  }
+
+  get members(): ReadonlyMap<string, Member> {
+    return this.#members;
+  }
+
+  /** Somebody enters the room; who comes later knows nothing, not even who is in the group. */
+  join(name: string, state: PersistentState = emptyState([])): Member {
+    const { options = {}, optionsOf = {}, rules, seed = 1, drawElectionTimeout, isSilent = false } = this.#init;
+    const place = this.#members.size;
+    let runs = 0;
+    const start = (persistent: PersistentState): Raft =>
+      new Raft({
+        id: node(name),
+        persistent,
+        random: seededRandom(seed + place + 1000 * runs++),
+        options: { ...options, ...optionsOf[name] },
+        ...(!isSilent && { trace: (event: TraceEvent) => this.trace.push(event) }),
+        ...(rules && { rules }),
+        ...(drawElectionTimeout && { drawElectionTimeout }),
+      });
+    const member = new Member(node(name), state, start);
+    this.#members.set(name, member);
+    return member;
   }
 
   member(name: string): Member {
@@ -369,7 +426,7 @@ export class Cluster {
 
   deliver(...messages: readonly Message[]): void {
     for (const message of messages) {
-      if (this.#cut.has(`${message.from}>${message.to}`)) continue;
+      if (this.#cut.has(`${message.from}>${message.to}`) || !this.#members.has(message.to)) continue;
       this.member(message.to).raft.step(message);
       this.work(message.to);
     }
@@ -407,6 +464,18 @@ export class Cluster {
   propose(name: string, ...commands: readonly string[]): void {
     const result = this.member(name).raft.propose(commands.map(bytes));
     if (!result.accepted) throw new Error(`${name} refused: ${result.reason}`);
+  }
+
+  /** Proposes a change of membership written as `voter d, learner e, remove a`; gives its index. */
+  change(name: string, story: string, transition: Transition = 'auto', ifVersion: Index | null = null): Index {
+    const result = this.member(name).raft.proposeMembership(steps(story), { transition, ifVersion });
+    if (!result.accepted) throw new Error(`${name} refused: ${result.reason}`);
+    return result.index;
+  }
+
+  /** What a member takes for the configuration in force, as `a b c`; see `shape`. */
+  shape(name: string): string {
+    return shape(this.member(name).raft.configuration);
   }
 
   /** Roles, terms and logs at a glance, for expectations that read like a table. */

@@ -208,6 +208,7 @@ test('nothing is built for nobody', () => {
     rules: standardRules,
     drawElectionTimeout: undefined,
     listener: undefined,
+    traceDecisions: true,
   });
   expect(replica.rules).toBe(standardRules);
   const work = (): void => {
@@ -221,7 +222,7 @@ test('nothing is built for nobody', () => {
   work();
   propose(replica, [Uint8Array.of(1)]);
   requestRead(replica, 'linearizable');
-  proposeMembership(replica, [{ kind: 'add-learner', id: node('b') }], 'auto', null);
+  proposeMembership(replica, [{ kind: 'add-learner', id: node('b') }], {});
   work();
   const { index, term, configuration } = { index: 3, term: 1, configuration: replica.configuration };
   snapshotTaken(replica, { index, term, configuration, id: 'x', bytes: 0, checksum: 0 });

@@ -99,13 +99,16 @@ const messages: fc.Arbitrary<GroupMessage> = fc.oneof(
   fc.record({ kind: fc.constant('TimeoutNow'), ...withTerm }),
   fc.record({ kind: fc.constant('ReadIndex'), ...withTerm, context: number }),
   fc.record({ kind: fc.constant('ReadIndexResponse'), ...withTerm, context: number, index: fc.option(number) }),
-  fc.record({
-    kind: fc.constant('Propose'),
-    ...envelope,
-    session: id.map((text) => text as string as SessionId),
-    sequence: number.filter((n) => n > 0),
-    commands: fc.array(data),
-  }),
+  fc
+    .record({
+      kind: fc.constant('Propose'),
+      ...envelope,
+      session: id.map((text) => text as string as SessionId),
+      known: fc.nat(),
+      more: fc.integer({ min: 1, max: 1000 }),
+      commands: fc.array(data),
+    })
+    .map(({ more, ...rest }) => ({ ...rest, sequence: rest.known + more })),
   fc.record({
     kind: fc.constant('ProposeRefused'),
     ...envelope,
