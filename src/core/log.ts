@@ -166,16 +166,17 @@ export class RaftLog {
 
   /**
    * Gives way to a snapshot: all entries go, and the log begins behind it. What the snapshot holds counts as committed,
-   * and as being applied; it is applied, and durable, when the driver says so.
+   * and as being applied; it is applied, and durable, when the driver says so. Until then only that is durable which was
+   * committed and durable before.
    */
   restore(index: Index, term: Term): void {
+    this.#durable = this.applicable;
     this.#entries = [];
     this.#startIndex = index;
     this.#startTerm = term;
     this.#commit = index;
     this.#applying = index;
     this.#written = index;
-    this.#durable = index;
     this.#truncateFrom = index + 1;
   }
 

@@ -98,7 +98,7 @@ function takeWrite(replica: Replica): Write | null {
   replica.startToWrite = null;
   replica.writes++;
   const write: Write = { id: replica.writes, hardState, snapshot, start, truncateFrom, entries };
-  replica.pendingWrites.push({ write, durableTo: entries.at(-1)?.index ?? 0, messages });
+  replica.pendingWrites.push({ write, durableTo: entries.at(-1)?.index ?? start?.index ?? 0, messages });
   return write;
 }
 

@@ -235,11 +235,10 @@ export class Raft {
   /**
    * The bytes of a snapshot taken at a `snapshotPoint` are kept. The next write makes it the newest one, in one batch with
    * a commit index that is not behind it (D10); once that is durable, `compact` may drop the entries that it holds.
+   * @returns false when it is not wanted: there is a newer one, or the one before the newest is still being sent (S9)
    */
-  snapshotTaken(snapshot: Snapshot): void {
-    this.#run((replica) => {
-      snapshotTaken(replica, snapshot);
-    });
+  snapshotTaken(snapshot: Snapshot): boolean {
+    return this.#run((replica) => snapshotTaken(replica, snapshot));
   }
 
   /**

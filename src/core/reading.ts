@@ -114,8 +114,8 @@ function fail({ failedReads }: Replica, { contexts }: ReadBatch, reason: ReadFai
   for (const context of contexts) failedReads.push({ context, reason });
 }
 
-export function hasReadyReads({ confirmedReads, rules, log }: Replica): boolean {
-  return confirmedReads.some(({ index }) => rules.mayServeRead({ readIndex: index, applied: log.applied }));
+export function hasReadyReads({ confirmedReads, quietRules, log }: Replica): boolean {
+  return confirmedReads.some(({ index }) => quietRules.mayServeRead({ readIndex: index, applied: log.applied }));
 }
 
 /** Hands over the reads that the applied state has come far enough for (Q5). */

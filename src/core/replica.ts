@@ -105,11 +105,12 @@ export interface PendingWrite {
 
 /** A snapshot that is being received, part by part (S7). */
 export interface IncomingSnapshot {
+  /** Its identity names this attempt. */
   readonly snapshot: Snapshot;
+  /** Of the leader that last sent some of it. */
+  term: Term;
   /** Bytes handed to the driver. */
   received: number;
-  /** Bytes that the driver holds. */
-  staged: number;
 }
 
 /** A part of a snapshot for the driver to keep until all are there. An offset of 0 begins anew. */
@@ -164,6 +165,8 @@ export class Replica {
   readonly id: NodeId;
   readonly options: RaftOptions;
   readonly rules: Rules;
+  /** The same rules, for questions that decide nothing and leave no trace. */
+  readonly quietRules: Rules;
   readonly log: RaftLog;
   readonly #random: Random;
   readonly #drawElectionTimeout: ((electionTicks: number) => number) | undefined;
@@ -228,6 +231,7 @@ export class Replica {
     this.vote = hardState.vote;
     this.writtenHardState = hardState;
     this.durableHardState = hardState;
+    this.quietRules = rules;
     this.rules =
       listener === undefined || !traceDecisions
         ? rules
@@ -305,8 +309,10 @@ export class Replica {
 
   /** Gives way to a snapshot, and to its configuration (S6, M8). */
   restore(snapshot: Snapshot): void {
+    const { commit } = this.log;
     this.log.restore(snapshot.index, snapshot.term);
-    this.#lowerPendingWrites(snapshot.index);
+    // Writes on their way can still prove what was committed; the snapshot is durable only with its own (D6).
+    this.#lowerPendingWrites(commit);
     this.configuration = snapshot.configuration;
     this.snapshotToWrite = snapshot;
     const { index, term, configuration } = snapshot;

@@ -158,7 +158,7 @@ describe('a frame', () => {
   });
 });
 
-describe('a frame is refused', () => {
+describe('N3 a frame is refused', () => {
   const append = (...fields: unknown[]): unknown[] => [wireVersion, group, 5, 'a', 'b', ...fields];
   const bytes = new Uint8Array([1]);
 
