@@ -462,6 +462,18 @@ describe('a member that is removed', () => {
     },
   );
 
+  test('M12 is told although a probe of it was not answered yet', () => {
+    const cluster = led();
+    cluster.cut('c', 'a', 'one-way');
+    cluster.member('a').raft.reportUnreachable(node('c'));
+    cluster.propose('a', 'x');
+    cluster.settle();
+    expect(cluster.member('a').status.progress.get(node('c'))).toMatchObject({ state: 'probe', paused: true });
+    cluster.change('a', 'remove c');
+    cluster.settle();
+    expect(cluster.member('c').status.removed).toBe(true);
+  });
+
   test('M12 is told even by those that have no leader, and without CheckQuorum', () => {
     const cluster = led({ options: { preVote: false, checkQuorum: false } });
     cluster.isolate('c');

@@ -79,6 +79,13 @@ const messages: fc.Arbitrary<GroupMessage> = fc.oneof(
     granted: fc.boolean(),
     removed: fc.boolean(),
   }),
+  fc.record({
+    kind: fc.constantFrom('RequestVoteResponse', 'RequestPreVoteResponse'),
+    ...withTerm,
+    granted: fc.constant(false),
+    removed: fc.boolean(),
+    committed: fc.record({ index: fc.integer({ min: 1 }), term: number }),
+  }),
   appendEntries,
   fc.record({
     kind: fc.constant('AppendEntriesResponse'),
