@@ -106,6 +106,8 @@ export class Faults {
       process.clock.setRate(1);
       process.clock.setResolution(0.001);
       process.clock.clampTimers(0);
+      // Whoever is still opening a store that was blocked begins again.
+      if (!process.isRunning) process.crash({ reached: () => 0, isAnnounced: true });
       process.start();
     }
     this.#group.network.healed();

@@ -68,7 +68,7 @@ export function checkTerms({ group }: LivenessGroup, termAtHealing: number): voi
 }
 
 export function highestTerm(group: SimGroup<unknown, unknown, unknown>): number {
-  return Math.max(0, ...group.processes.map(({ raft }) => raft?.term ?? 0));
+  return Math.max(0, ...group.processes.map(({ raft, disk }) => Math.max(raft?.term ?? 0, disk.hardState.term)));
 }
 
 /** L2: all members have applied the same, and show the same state. */
