@@ -136,6 +136,8 @@ interface Configuration<State, Input, Output> {
   readonly deadline: CompletedOperation<Input, Output> | null;
   /** Operations of unknown outcome that have taken effect. */
   readonly used: bigint;
+  /** The state before the last of these, when nothing was ordered after it yet. */
+  readonly before: Numbered<State> | null;
   /** The pending operations that the machine answers rightly. */
   readonly moves: readonly Move<State, Input, Output>[];
 }
@@ -186,7 +188,7 @@ class Search<State, Input, Output> {
   }
 
   run(): 'found' | 'none' | 'gave-up' {
-    const start = this.#settle(this.#number(this.#model.initial), [], 0, 0n);
+    const start = this.#settle(this.#number(this.#model.initial), [], 0, 0n, null);
     if (start.deadline === null) return 'found';
     const path: Frame<State, Input, Output>[] = [{ configuration: start, movesTried: 0, unknownTried: 0 }];
     for (let frame = path.at(-1); frame !== undefined; frame = path.at(-1)) {
@@ -209,24 +211,25 @@ class Search<State, Input, Output> {
       pending.filter((call) => call !== move.call),
       next,
       used,
+      null,
     );
   }
 
   /**
    * Of operations with equal inputs the first invoked is used first: an order that uses a later one, and not the earlier,
-   * or not yet, stays an order when the two change places. One that changes nothing is not used.
+   * or not yet, stays an order when the two change places. One that changes nothing is not used, and neither is one that
+   * makes no difference to what comes right after it (`before`): an order with such a one in it stays an order without.
    */
   #useUnknown(frame: Frame<State, Input, Output>): Configuration<State, Input, Output> | null {
-    const { at, pending, next, used, deadline } = frame.configuration;
+    const { at, before, pending, next, used, deadline } = frame.configuration;
     for (;;) {
       const unknown = this.unknown[frame.unknownTried++];
       if (unknown === undefined || deadline === null || unknown.operation.invoked > deadline.returned) return null;
       if ((used & unknown.bit) !== 0n || (used & unknown.twin) !== unknown.twin) continue;
-      this.steps++;
-      const { state } = this.#model.step(at.state, unknown.operation.input);
-      const after = this.#number(state);
-      if (after.number === at.number || !this.#isWorthReaching(state)) continue;
-      return this.#settle(after, pending, next, used | unknown.bit);
+      const after = this.#effect(at, unknown.operation);
+      if (after.number === at.number || !this.#isWorthReaching(after.state)) continue;
+      if (before !== null && this.#effect(before, unknown.operation).number === after.number) continue;
+      return this.#settle(after, pending, next, used | unknown.bit, at);
     }
   }
 
@@ -240,7 +243,9 @@ class Search<State, Input, Output> {
     candidates: readonly Call<Input, Output>[],
     firstNext: number,
     used: bigint,
+    stateBefore: Numbered<State> | null,
   ): Configuration<State, Input, Output> {
+    let before = stateBefore;
     const pending: Call<Input, Output>[] = [];
     const moves: Move<State, Input, Output>[] = [];
     let deadline: CompletedOperation<Input, Output> | null = null;
@@ -249,7 +254,10 @@ class Search<State, Input, Output> {
     do {
       for (const call of queue) {
         const after = this.#answer(at, call.operation);
-        if (after !== null && call.isRead) continue;
+        if (after !== null && call.isRead) {
+          before = null;
+          continue;
+        }
         pending.push(call);
         if (after !== null) moves.push({ call, after });
         if (deadline === null || call.operation.returned < deadline.returned) deadline = call.operation;
@@ -270,14 +278,25 @@ class Search<State, Input, Output> {
     } while (queue.length > 0);
 
     if (deadline !== null && deadline.returned > (this.blocked?.returned ?? -Infinity)) this.blocked = deadline;
-    return { at, pending, next, deadline, used, moves };
+    const useful = before === null ? moves : moves.filter((move) => this.#makesDifference(before, move));
+    return { at, before, pending, next, deadline, used, moves: useful };
+  }
+
+  /** Whether an operation would be answered otherwise, or lead elsewhere, from the state given. */
+  #makesDifference(from: Numbered<State>, { call, after }: Move<State, Input, Output>): boolean {
+    return this.#answer(from, call.operation)?.number !== after.number;
+  }
+
+  #effect(at: Numbered<State>, { input }: UnknownOperation<Input>): Numbered<State> {
+    this.steps++;
+    return this.#reach(at, this.#model.step(at.state, input).state);
   }
 
   /** The state after the operation if the machine answers as it did, else null. */
   #answer(at: Numbered<State>, { input, output }: CompletedOperation<Input, Output>): Numbered<State> | null {
     this.steps++;
     const answer = this.#model.step(at.state, input);
-    return this.#model.isSameOutput(answer.output, output) ? this.#number(answer.state) : null;
+    return this.#model.isSameOutput(answer.output, output) ? this.#reach(at, answer.state) : null;
   }
 
   /**
@@ -292,6 +311,10 @@ class Search<State, Input, Output> {
     if (earlier?.some((others) => (others & used) === others) === true) return false;
     this.#visited.set(place, [...(earlier ?? []).filter((others) => (others & used) !== used), used]);
     return true;
+  }
+
+  #reach(from: Numbered<State>, state: State): Numbered<State> {
+    return Object.is(state, from.state) ? from : this.#number(state);
   }
 
   #number(state: State): Numbered<State> {

@@ -273,7 +273,7 @@ function mutate(history: readonly KeyValueOperation[], changes: readonly { at: n
 
 const change = fc.record({
   at: fc.nat({ max: 20 }),
-  output: fc.oneof(fc.option(scalar), fc.boolean(), fc.array(scalar, { maxLength: 3 })) as fc.Arbitrary<KeyValueOutput>,
+  output: fc.oneof(fc.option(scalar), fc.boolean(), fc.array(scalar, { maxLength: 3 })),
 });
 
 /**
