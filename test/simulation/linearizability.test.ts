@@ -40,6 +40,21 @@ delete plainModel.narrow;
 describe('a linearizable history', () => {
   test.each<[string, KeyValueOperation[]]>([
     ['is an empty one', []],
+    [
+      'may need a write of the value that is there already later',
+      [done(put(4), null, 1, 2), done(put(3), null, 3, 6), done(put(4), null, 4, 5), done(get, 4, 7, 8)],
+    ],
+    [
+      'may need the one of two writes without an answer that could also have explained what came before',
+      [
+        done(put(1), null, 1, 2),
+        lost(put(2), 3),
+        lost(put(3), 4),
+        done(cas(1, 9), false, 5, 6),
+        done(put(5), null, 7, 8),
+        done(get, 2, 9, 10),
+      ],
+    ],
     ['is one after another', [done(put(1), null, 1, 2), done(get, 1, 3, 4), done(cas(1, 2), true, 5, 6)]],
     [
       'may read either value while a write is under way',
