@@ -4,7 +4,7 @@
  * twice shows its item twice.
  */
 import type { HistoryForm, Json, NamedInput, Operation } from './history.ts';
-import type { Model, Narrowed } from './linearizability.ts';
+import type { Model, Narrowed } from './sequential-model.ts';
 
 export type Scalar = string | number;
 
