@@ -39,12 +39,10 @@ export function handleAppendEntries(replica: Replica, message: AppendEntries): v
     return;
   }
 
-  // R2: only a real conflict truncates; entries that we hold already say nothing about what comes after them.
-  if (missing !== undefined) {
-    if (missing.index <= log.lastIndex) replica.truncate(missing.index);
-    log.append(entries.slice(missing.index - prevIndex - 1));
-  }
   const verified = prevIndex + entries.length;
+  const next = missing?.index ?? verified + 1;
+  if (rules.isConflict({ ownTerm: log.termAt(next), sentTerm: missing?.term })) replica.truncate(next);
+  if (missing !== undefined) log.append(entries.slice(missing.index - prevIndex - 1));
   commitTo(replica, rules.followerCommit({ leaderCommit: message.commit, verified }));
   replica.sendWhenDurable(answer(replica, message.from, verified, null));
 }

@@ -82,6 +82,14 @@ export const standardRules = {
     return of.ownTermAtPrev === of.prevTerm;
   },
 
+  /**
+   * R2. Only an entry of another term cuts the log: that an append ends before the log does says nothing about what comes
+   * after. [paper, section 5.3]
+   */
+  isConflict(of: { readonly ownTerm: Term | undefined; readonly sentTerm: Term | undefined }): boolean {
+    return of.ownTerm !== undefined && of.sentTerm !== undefined && of.ownTerm !== of.sentTerm;
+  },
+
   /** R3. A conflict with a committed entry is proof of a fault, never a reason to truncate. [paper, Leader Completeness] */
   mayOverwrite(of: { readonly conflict: Index; readonly commit: Index }): boolean {
     return of.conflict > of.commit;

@@ -100,7 +100,7 @@ export class Faults {
     }
     for (const process of this.#group.processes) {
       process.thaw();
-      process.eventCost = 0;
+      process.spare();
       Object.assign(process.diskFaults, { failingWrites: 0, failingReads: 0, failingAfterWrites: 0 });
       this.#group.slowDown(process.name, 1);
       process.clock.setRate(1);

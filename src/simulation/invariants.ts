@@ -2,6 +2,7 @@
  * The safety of the group, checked at every transition of every member (docs/simulation.md lists the invariants). The
  * checker sees all members and all disks at once, and derives what is allowed from the definitions alone.
  */
+import { membersOf } from '../core/configuration.ts';
 import { isQuorum } from '../core/quorum.ts';
 import type { TraceEvent } from '../core/trace.ts';
 import type { Configuration, Entry, Index, NodeId, Term } from '../core/types.ts';
@@ -36,6 +37,8 @@ export class Invariants {
   leaderChanges = 0;
   /** Everybody who ever was a witness: their machines hold nothing. */
   readonly witnesses: Set<NodeId> = new Set();
+  /** Everybody who ever was a member: ids are never used again (M10). */
+  readonly everMembers: Set<NodeId> = new Set();
 
   constructor(accuse: Accuse, diskOf: (id: NodeId) => DiskView | null) {
     this.#accuse = accuse;
@@ -66,6 +69,9 @@ export class Invariants {
         break;
       case 'Commit':
         this.#committedTo(run, event);
+        break;
+      case 'BecomeCandidate':
+        this.#checkCandidate(run);
         break;
       case 'ChangeConf':
         this.#checkOneChange(run);
@@ -99,6 +105,14 @@ export class Invariants {
     }
   }
 
+  /** S11: with a change that it knows to be committed, and has not applied, a member does not stand for election. */
+  #checkCandidate({ id, raft }: Run): void {
+    for (let index = raft.appliedIndex + 1; index <= raft.commit; index++) {
+      if (raft.entryAt(index)?.kind !== 'configuration') continue;
+      this.#accuse('S11', `${id} stands for election under a configuration that it knows to be outdated`);
+    }
+  }
+
   #checkAppendOnly({ id, leading }: Run, { state, last }: TraceEvent): void {
     if (leading?.term !== state.term) return;
     if (last < leading.last) this.#accuse('S2', `${id} leads term ${state.term} and has shortened its log`);
@@ -112,6 +126,8 @@ export class Invariants {
       for (let index = this.committed + 1; index <= commit; index++) {
         this.#committed.push(raft.entryAt(index)?.term ?? 0);
       }
+      // S4: by counting, a leader commits entries of its own term only; those before come with them.
+      if (term !== state.term) this.#accuse('S4', `${id} commits entry ${commit} of term ${String(term)} by counting`);
       this.#checkDurable(id, raft.configuration, commit, term);
     }
     if (commit > this.committed) {
@@ -154,6 +170,7 @@ export class Invariants {
     }
     this.#configurations.set(configuration.version, configuration);
     for (const id of configuration.witnesses) this.witnesses.add(id);
+    for (const id of membersOf(configuration)) this.everMembers.add(id);
     if (before === null || configuration.version > before.version) this.#newestConfiguration = configuration;
   }
 

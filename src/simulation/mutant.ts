@@ -10,6 +10,8 @@ export interface Mutant {
   readonly bug: string;
   /** The rules that it breaks, as `docs/rules.md` names them. */
   readonly breaks: string;
+  /** Makes leases a part of every run. */
+  readonly needsLeases?: boolean;
   /** Rules of the core that are replaced by wrong versions. */
   readonly rules?: Partial<Rules>;
   readonly createRaft?: (init: RaftInit) => Raft;
@@ -17,8 +19,8 @@ export interface Mutant {
   readonly receives?: (message: MemberMessage, raft: Raft | null) => MemberMessage | null;
   /** Whether a batch is acknowledged before it is durable. */
   readonly acknowledgesEarly?: (batch: Batch) => boolean;
+  /** What a batch becomes on its way to the disk. */
+  readonly writes?: (batch: Batch) => Batch;
   /** A lost store comes back under its old id. */
   readonly forgetsIncarnation?: boolean;
-  /** Commands are sent again under a session of their own. */
-  readonly loosesSessions?: boolean;
 }

@@ -156,17 +156,9 @@ export class Operator {
 
   /** A process that is no member, and never was. */
   #idle(): AnyProcess | null {
-    const configuration = this.#configuration;
-    return (
-      this.#group.processes.find(
-        ({ id, isGone, isRunning, raft }) =>
-          isRunning &&
-          !isGone &&
-          configuration !== null &&
-          !isMember(configuration, id) &&
-          raft?.status().removed === false,
-      ) ?? null
-    );
+    const { everMembers } = this.#group.watcher.invariants;
+    const isIdle = ({ id, isGone, isRunning }: AnyProcess): boolean => isRunning && !isGone && !everMembers.has(id);
+    return this.#group.processes.find(isIdle) ?? null;
   }
 
   #propose(process: AnyProcess | null, steps: readonly MembershipStep[], options: MembershipOptions = {}): void {

@@ -43,6 +43,8 @@ export interface PlanOptions {
   readonly faults?: readonly FaultKind[] | undefined;
   readonly chaosMs?: number | undefined;
   readonly clients?: number | undefined;
+  /** Reads on leases in every run, as far as it has no faults that forbid them; drawn if left out. */
+  readonly leases?: boolean | undefined;
 }
 
 const planStream = 0;
@@ -56,7 +58,7 @@ export function drawPlan(seed: number, given: PlanOptions = {}): Plan {
   const chaosMs = given.chaosMs ?? between(20_000, 60_000);
   const kinds = drawKinds(random, given.faults ?? allFaultKinds, chance);
   // A lease trusts that clocks run: one that stands still is beyond every bound of drift.
-  const options = drawOptions(chance, between, !kinds.includes('clock-frozen'));
+  const options = drawOptions(chance, between, !kinds.includes('clock-frozen'), given.leases === true);
   const isCalmNetwork = chance(40);
   return {
     seed,
@@ -89,6 +91,7 @@ function drawOptions(
   chance: (percent: number) => boolean,
   between: (min: number, max: number) => number,
   mayLease: boolean,
+  leases: boolean,
 ): Partial<MemberOptions> {
   const electionTicks = between(6, 14);
   const checkQuorum = chance(90);
@@ -100,7 +103,7 @@ function drawOptions(
       campaignDelayTicks: chance(20) ? between(0, electionTicks - 1) : 0,
       preVote: chance(85),
       checkQuorum,
-      leaseReads: checkQuorum && mayLease && chance(40),
+      leaseReads: checkQuorum && mayLease && (chance(40) || leases),
       clockDriftTicks: 1 + Math.ceil(electionTicks / 4),
       maxMessageBytes: chance(30) ? between(1, 500) : 64 * 1024,
       maxInflightMessages: chance(30) ? between(1, 4) : 64,

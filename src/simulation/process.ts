@@ -141,6 +141,7 @@ export class SimProcess<State, Command, Result> implements Station {
       writing: (batch) => {
         watcher.writing(this.id, disk, batch);
       },
+      writes: (batch) => mutant?.writes?.(batch) ?? batch,
       acknowledgesEarly: (batch) => mutant?.acknowledgesEarly?.(batch) === true,
     });
     this.#storage = storage;
@@ -258,8 +259,8 @@ export class SimProcess<State, Command, Result> implements Station {
   received(message: MemberMessage): void {
     this.run(() => {
       const { mutant } = this.#init;
-      const arrived = mutant?.receives?.(message, this.raft) ?? message;
-      this.#member?.receive(arrived);
+      const arrived = mutant?.receives === undefined ? message : mutant.receives(message, this.raft);
+      if (arrived !== null) this.#member?.receive(arrived);
     });
   }
 
@@ -355,6 +356,13 @@ export class SimProcess<State, Command, Result> implements Station {
   /** Dies after so many more effects (messages and writes) have left it, at the end of the event. */
   crashAfterEffects(effects: number): void {
     if (this.#life === 'up') this.#effectsLeft = effects;
+  }
+
+  /** It is not to die, nor to be blocked, after all. */
+  spare(): void {
+    this.#effectsLeft = null;
+    this.nextBlock = 0;
+    this.eventCost = 0;
   }
 
   crash({ reached, isAnnounced }: CrashOptions): void {

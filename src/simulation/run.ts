@@ -72,7 +72,6 @@ export function runPlan(plan: Plan, { mutant = null, listener, minSteps = 0 }: R
     faults.schedule(plan.faults);
     group.pass(plan.chaosMs);
     while (group.steps < minSteps) group.pass(1_000);
-    depose(group);
     heal(group, workload, operator, faults, plan);
   } catch (error) {
     if (!(error instanceof ViolationError)) throw error;
@@ -84,7 +83,10 @@ export function runPlan(plan: Plan, { mutant = null, listener, minSteps = 0 }: R
 /** A run in which nobody had to take over proves little: then the leader dies once more. */
 function depose(group: Group): void {
   if (group.watcher.invariants.leaderChanges > 1) return;
-  group.leader?.crash({ reached: (pending) => pending, isAnnounced: false });
+  const { leader } = group;
+  leader?.crash({ reached: (pending) => pending, isAnnounced: false });
+  group.until(() => group.leader !== null, 4 * group.electionMs);
+  leader?.start();
 }
 
 function heal(group: Group, workload: Workload, operator: Operator, faults: Faults, plan: Plan): void {
@@ -93,6 +95,7 @@ function heal(group: Group, workload: Workload, operator: Operator, faults: Faul
   faults.heal();
   const termAtHealing = highestTerm(healed.group);
   checkLeader(healed);
+  depose(group);
   checkMended(healed);
   checkLeader(healed);
   const { preVote = true, checkQuorum = true } = plan.options.raft ?? {};
@@ -118,6 +121,7 @@ function checkCommits(group: Group, workload: Workload): void {
 
 function checkHistory(group: Group, { history }: Workload): void {
   const verdict = checkLinearizable(keyValueModel, history);
+  if (verdict.verdict === 'gave-up') group.accuse('S16', `the history of ${verdict.partition} could not be judged`);
   if (verdict.verdict === 'violated') {
     const { operation, partition } = verdict;
     group.accuse('S16', `${partition} is not linearizable: ${JSON.stringify(operation)} cannot be explained`);

@@ -27,6 +27,8 @@ export interface SimStorageInit {
   readonly tell: (action: () => void) => void;
   /** An operation is about to reach the disk. */
   readonly writing: (batch: Batch) => void;
+  /** What a batch becomes on its way: a fault of the mutant. */
+  readonly writes: (batch: Batch) => Batch;
   /** Says of a batch whether it is acknowledged before it is durable: a fault of the mutant, not of the disk. */
   readonly acknowledgesEarly: (batch: Batch) => boolean;
 }
@@ -74,8 +76,9 @@ export class SimStorage implements Storage {
     const { disk, writing, acknowledgesEarly, tell } = this.#init;
     const isEarly = acknowledgesEarly(batch);
     const perform = (): void => {
-      writing(batch);
-      disk.perform(batch);
+      const written = this.#init.writes(batch);
+      writing(written);
+      disk.perform(written);
     };
     this.#issue({ isPart: false, perform, done: isEarly ? () => undefined : done });
     if (isEarly) {

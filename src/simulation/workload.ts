@@ -3,6 +3,7 @@
  * what it asked and what it was told. An answer that does not come, and one that says "unknown", leaves the operation
  * open for ever; one that says "not done" is held to it (S15), and one that says "done" is held to once (S14, S17).
  */
+import { isMember } from '../core/configuration.ts';
 import { type Random, seededRandom } from '../core/random.ts';
 import { RaftError } from '../errors.ts';
 import type { SimGroup } from './group-of-processes.ts';
@@ -73,7 +74,10 @@ export class Workload {
 
   /** Does one operation, and then the next. */
   #act(client: number): void {
-    const running = this.#group.processes.filter(({ isRunning, isGone }) => isRunning && !isGone);
+    const { configuration } = this.#group.watcher.invariants;
+    const running = this.#group.processes.filter(
+      ({ id, isRunning, isGone }) => isRunning && !isGone && configuration !== null && isMember(configuration, id),
+    );
     const process = running[this.#random.below(Math.max(1, running.length))];
     if (process === undefined) {
       this.#next(client);
