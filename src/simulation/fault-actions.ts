@@ -360,10 +360,10 @@ export const storageFaults: Actions = {
   'blocked-open': (context) => {
     const process = context.pick();
     if (process === null) return null;
-    context.group.slowDown(process.name, 2_000);
+    process.diskFaults.openDelay = 10_000 + context.choose(120_000);
     crash(context, process, 100);
     context.later(() => {
-      context.group.slowDown(process.name, 1);
+      process.diskFaults.openDelay = 0;
     });
     return process;
   },

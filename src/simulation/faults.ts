@@ -101,7 +101,7 @@ export class Faults {
     for (const process of this.#group.processes) {
       process.thaw();
       process.spare();
-      Object.assign(process.diskFaults, { failingWrites: 0, failingReads: 0, failingAfterWrites: 0 });
+      Object.assign(process.diskFaults, { openDelay: 0, failingWrites: 0, failingReads: 0, failingAfterWrites: 0 });
       this.#group.slowDown(process.name, 1);
       process.clock.setRate(1);
       process.clock.setResolution(0.001);

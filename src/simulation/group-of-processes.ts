@@ -100,6 +100,7 @@ export class SimGroup<State, Command, Result> {
     this.#slow.set(name, slow);
     const diskFaults: DiskFaults = {
       delay: () => slow.factor * (disk.minDelay + this.#diskRandom.below(disk.maxDelay - disk.minDelay + 1)),
+      openDelay: 0,
       failingWrites: 0,
       failingReads: 0,
       failingAfterWrites: 0,

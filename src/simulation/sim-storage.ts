@@ -12,6 +12,8 @@ import type { SimDisk } from './sim-disk.ts';
 export interface DiskFaults {
   /** Milliseconds that the next operation takes. */
   delay(): number;
+  /** Milliseconds that opening the store takes beside. */
+  openDelay: number;
   /** Operations that fail before they reach the disk. */
   failingWrites: number;
   failingReads: number;
@@ -57,7 +59,7 @@ export class SimStorage implements Storage {
 
   load(done: (result: PersistentState | null | RaftError) => void): void {
     const { queue, tell, disk, faults } = this.#init;
-    queue.after(faults.delay(), () => {
+    queue.after(faults.openDelay + faults.delay(), () => {
       tell(() => {
         done(this.#failsToRead() ?? disk.state);
       });
