@@ -170,20 +170,22 @@ export class SimGroup<State, Command, Result> {
 
   /** Lets time pass, for so many milliseconds. */
   pass(milliseconds: number): void {
-    let isOver = false;
-    this.queue.after(milliseconds, () => {
-      isOver = true;
-    });
-    while (!isOver) this.step();
+    const alarm = this.#alarmAfter(milliseconds);
+    while (!alarm.rings) this.step();
   }
 
   /** Lets time pass until something holds; false when it does not within so many milliseconds. */
   until(holds: () => boolean, milliseconds: number): boolean {
-    let isOver = false;
-    this.queue.after(milliseconds, () => {
-      isOver = true;
-    });
-    while (!isOver && !holds()) this.step();
+    const alarm = this.#alarmAfter(milliseconds);
+    while (!alarm.rings && !holds()) this.step();
     return holds();
+  }
+
+  #alarmAfter(milliseconds: number): { readonly rings: boolean } {
+    const alarm = { rings: false };
+    this.queue.after(milliseconds, () => {
+      alarm.rings = true;
+    });
+    return alarm;
   }
 }

@@ -112,7 +112,7 @@ export class Workload {
     const lost = process.crashes;
     process.run(() => {
       const { member } = process;
-      if (member === null || member.stopped !== null) return;
+      if (member?.stopped !== null) return;
       giveUp = asked.operation === 'get' ? this.#read(process, pending) : this.#propose(process, pending);
     });
     this.#group.queue.after(patienceMs, () => {
