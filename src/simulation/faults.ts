@@ -57,7 +57,10 @@ export class Faults {
     const role = hit === 'group' ? 'group' : (roles.get(hit) ?? roleOf(hit));
     const counts = this.counts.get(fault.kind) ?? new Map<string, number>();
     this.counts.set(fault.kind, counts.set(role, (counts.get(role) ?? 0) + 1));
-    this.#group.watcher.hash.text(`${fault.kind} ${role}`);
+    const { watcher } = this.#group;
+    watcher.hash.text(`${fault.kind} ${role}`);
+    const target = hit === 'group' ? 'the group' : `${hit.name} (${role})`;
+    watcher.note(`fault ${fault.kind} for ${fault.duration} ms: ${target}`);
   }
 
   #action(kind: FaultKind): FaultAction {
