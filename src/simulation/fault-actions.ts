@@ -1,9 +1,9 @@
 /** What the faults of network, processes, clocks and disks do. Those of the cluster are in `operator.ts`. */
 import type { FaultKind } from './fault-kinds.ts';
-import type { AnyProcess, FaultAction, FaultContext } from './faults.ts';
+import type { AnyProcess, FaultAction, FaultContext } from './fault-context.ts';
 import type { PathFaults } from './network.ts';
 
-type Actions = { readonly [Kind in FaultKind]?: FaultAction };
+type Actions = Readonly<Partial<Record<FaultKind, FaultAction>>>;
 
 /** Two processes that can be told apart; null if there are not two. */
 function pickPair({ group, choose }: FaultContext): readonly [AnyProcess, AnyProcess] | null {
@@ -315,10 +315,10 @@ export const clockFaults: Actions = {
 /** A store is lost, for good. Not while that could cost the group what it has agreed on. */
 function loseStore(context: FaultContext, lose: (process: AnyProcess) => boolean): AnyProcess | null {
   const process = context.pick();
-  if (process === null || !context.operator.canLose(process)) return null;
+  if (process === null || !context.caretaker.canLose(process)) return null;
   const isLost = lose(process);
   process.crash({ reached: () => 0, isAnnounced: true });
-  if (isLost) context.operator.lost(process);
+  if (isLost) context.caretaker.lost(process);
   else process.start();
   return process;
 }

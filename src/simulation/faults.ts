@@ -1,32 +1,9 @@
 /** Makes the faults of a plan happen: each at its moment, and undone when its time is over. */
 import type { FaultKind } from './fault-kinds.ts';
-import type { SimGroup } from './group-of-processes.ts';
+import type { AnyGroup, AnyProcess, FaultAction, FaultContext } from './fault-context.ts';
 import { clockFaults, networkFaults, processFaults, storageFaults } from './fault-actions.ts';
 import type { Operator } from './operator.ts';
 import type { PlannedFault } from './plan.ts';
-import type { SimProcess } from './process.ts';
-
-/** A process without its types: faults do not care what is replicated. */
-export type AnyProcess = SimProcess<unknown, unknown, unknown>;
-export type AnyGroup = SimGroup<unknown, unknown, unknown>;
-
-/** What a fault needs to happen. */
-export interface FaultContext {
-  readonly group: AnyGroup;
-  readonly operator: Operator;
-  readonly fault: PlannedFault;
-  /** A process that is running, in this role if anybody is. */
-  readonly pick: (role?: 'leader' | 'follower' | 'any') => AnyProcess | null;
-  /** One of the choices of the fault, in [0, bound). */
-  readonly choose: (bound: number) => number;
-  /** Undoes something when the time of the fault is over, or at the healing if that comes first. */
-  readonly later: (undo: () => void) => void;
-  /** Does something after so many milliseconds, unless the healing comes first. */
-  readonly after: (milliseconds: number, action: () => void) => void;
-}
-
-/** Makes a fault happen; gives the process that it hit, if it hit one, or null when there was nothing to hit. */
-export type FaultAction = (context: FaultContext) => AnyProcess | 'group' | null;
 
 /** How often each kind of fault has hit each role. */
 export type FaultCounts = Map<FaultKind, Map<string, number>>;
@@ -57,7 +34,7 @@ export class Faults {
     const choose = (bound: number): number => (fault.choices[used++ % fault.choices.length] ?? 0) % bound;
     const context: FaultContext = {
       group: this.#group,
-      operator: this.#operator,
+      caretaker: this.#operator,
       fault,
       choose,
       pick: (role = 'any') => pickProcess(this.#group, role, choose),
@@ -80,7 +57,10 @@ export class Faults {
     const role = hit === 'group' ? 'group' : (roles.get(hit) ?? roleOf(hit));
     const counts = this.counts.get(fault.kind) ?? new Map<string, number>();
     this.counts.set(fault.kind, counts.set(role, (counts.get(role) ?? 0) + 1));
-    this.#group.watcher.hash.text(`${fault.kind} ${role}`);
+    const { watcher } = this.#group;
+    watcher.hash.text(`${fault.kind} ${role}`);
+    const target = hit === 'group' ? 'the group' : `${hit.name} (${role})`;
+    watcher.note(`fault ${fault.kind} for ${fault.duration} ms: ${target}`);
   }
 
   #action(kind: FaultKind): FaultAction {

@@ -37,6 +37,10 @@ export interface SimGroupInit<State, Command, Result> {
   readonly disk: DiskOptions;
   readonly mutant?: Mutant | null;
   readonly listener?: TraceListener;
+  /** Says what is wrong with a state, in the machine's own terms; null for nothing. */
+  readonly invariant?: (state: State) => string | null;
+  /** Hears, in words, of what happens to the group, and when. */
+  readonly narrator?: (at: number, text: string) => void;
 }
 
 /** A slow disk takes this long, in milliseconds. */
@@ -77,6 +81,8 @@ export class SimGroup<State, Command, Result> {
       describe: init.describe,
       newEffect: (effect) => init.newEffect?.(effect),
       ...(init.listener && { listener: init.listener }),
+      ...(init.invariant && { invariant: init.invariant }),
+      narrator: (text) => init.narrator?.(this.queue.now, text),
     });
     this.founders = Array.from({ length: init.members }, (_, i) => nodeId(`n${i + 1}`));
     for (const id of this.founders) this.addProcess(id).start();
@@ -171,20 +177,22 @@ export class SimGroup<State, Command, Result> {
 
   /** Lets time pass, for so many milliseconds. */
   pass(milliseconds: number): void {
-    let isOver = false;
-    this.queue.after(milliseconds, () => {
-      isOver = true;
-    });
-    while (!isOver) this.step();
+    const alarm = this.#alarmAfter(milliseconds);
+    while (!alarm.rings) this.step();
   }
 
   /** Lets time pass until something holds; false when it does not within so many milliseconds. */
   until(holds: () => boolean, milliseconds: number): boolean {
-    let isOver = false;
-    this.queue.after(milliseconds, () => {
-      isOver = true;
-    });
-    while (!isOver && !holds()) this.step();
+    const alarm = this.#alarmAfter(milliseconds);
+    while (!alarm.rings && !holds()) this.step();
     return holds();
+  }
+
+  #alarmAfter(milliseconds: number): { readonly rings: boolean } {
+    const alarm = { rings: false };
+    this.queue.after(milliseconds, () => {
+      alarm.rings = true;
+    });
+    return alarm;
   }
 }

@@ -29,8 +29,8 @@ function members({ group }: LivenessGroup): SimGroup<unknown, unknown, unknown>[
 
 function hasLeader(healed: LivenessGroup): boolean {
   const { leader } = healed.group;
-  if (leader?.raft == null) return false;
-  const { term } = leader.raft;
+  const term = leader?.raft?.term;
+  if (leader === null || term === undefined) return false;
   return members(healed).every(({ raft, id }) => raft?.leader === leader.id && raft.term === term && id !== '');
 }
 

@@ -8,7 +8,7 @@ import { canLead, isMember, isVoter, type MembershipStep } from '../core/configu
 import { isQuorum } from '../core/quorum.ts';
 import type { Configuration, NodeId } from '../core/types.ts';
 import type { FaultKind } from './fault-kinds.ts';
-import type { AnyGroup, AnyProcess, FaultAction, FaultContext } from './faults.ts';
+import type { AnyGroup, AnyProcess, Caretaker, FaultAction, FaultContext } from './fault-context.ts';
 
 const careEveryMs = 500;
 const maxProcesses = 12;
@@ -22,7 +22,7 @@ export interface OperatorOptions {
   readonly forgetsIncarnation: boolean;
 }
 
-export class Operator {
+export class Operator implements Caretaker {
   readonly #group: AnyGroup;
   readonly #options: OperatorOptions;
   #made = 0;
@@ -79,7 +79,7 @@ export class Operator {
       const { raft } = process;
       if (process.isGone || this.#farewells.has(process) || isMember(configuration, process.id)) continue;
       // A newcomer that is not a member yet is not one that was removed.
-      if (raft === null || !raft.status().removed) continue;
+      if (raft?.status().removed !== true) continue;
       this.#farewells.add(process);
       this.#group.queue.after(farewellMs, () => {
         process.isGone = true;
@@ -168,13 +168,13 @@ export class Operator {
   #ask(process: AnyProcess | null, question: (member: NonNullable<AnyProcess['member']>) => MembershipResult): void {
     process?.run(() => {
       const { member } = process;
-      if (member === null || member.stopped !== null) return;
+      if (member?.stopped !== null) return;
       if (question(member).accepted) this.membershipChanges++;
     });
   }
 
   /** Changes at random moments. */
-  readonly changes: { readonly [Kind in FaultKind]?: FaultAction } = {
+  readonly changes: Readonly<Partial<Record<FaultKind, FaultAction>>> = {
     add: (context) => {
       const newcomer = this.#idle() ?? this.#newcomer();
       if (newcomer === null) return null;

@@ -59,7 +59,9 @@ export function drawPlan(seed: number, given: PlanOptions = {}): Plan {
   const kinds = drawKinds(random, given.faults ?? allFaultKinds, chance);
   // A lease trusts that clocks run: one that stands still is beyond every bound of drift.
   const options = drawOptions(chance, between, !kinds.includes('clock-frozen'), given.leases === true);
-  const isCalmNetwork = chance(40);
+  // Whoever wants no faults wants none of these either.
+  const isFaultless = given.faults?.length === 0;
+  const isCalmNetwork = chance(40) || isFaultless;
   return {
     seed,
     members,
@@ -69,10 +71,10 @@ export function drawPlan(seed: number, given: PlanOptions = {}): Plan {
       faults: {
         loss: isCalmNetwork ? 0 : random.below(30),
         duplication: isCalmNetwork ? 0 : random.below(20),
-        replay: chance(30) ? random.below(5) : 0,
+        replay: chance(30) && !isFaultless ? random.below(5) : 0,
         minDelay: between(0, 5),
         maxDelay: between(5, 60),
-        heavyTail: chance(50) ? random.below(60) : 0,
+        heavyTail: chance(50) && !isFaultless ? random.below(60) : 0,
         reorders: chance(50),
       },
     },

@@ -92,7 +92,8 @@ export class ProcessClock implements Clock {
 
   /** Runs what was deferred, at the end of an event. */
   settle(): void {
-    for (let i = 0; i < this.#deferred.length; i++) this.#deferred[i]?.();
+    // What is deferred meanwhile has its turn in the same round.
+    for (const callback of this.#deferred) callback();
     this.#deferred.length = 0;
   }
 }

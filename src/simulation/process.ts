@@ -177,7 +177,7 @@ export class SimProcess<State, Command, Result> implements Station {
     const random = seededRandom(...nextSeed());
     this.#life = 'up';
     const run = this.#run;
-    let raft: Raft | null = null;
+    const cores: Raft[] = [];
     this.#member = new Member<State, Command, Result>({
       id: this.id,
       persistent,
@@ -204,12 +204,13 @@ export class SimProcess<State, Command, Result> implements Station {
       createRaft: (init: RaftInit) => {
         const make = mutant?.createRaft ?? ((given: RaftInit) => new Raft(given));
         const rules = { ...standardRules, ...mutant?.rules };
-        const made = make({ ...init, rules, traceDecisions: watcher.wantsDecisions });
-        raft = made;
-        return made;
+        const core = make({ ...init, rules, traceDecisions: watcher.wantsDecisions });
+        cores.push(core);
+        return core;
       },
     });
-    this.#watched = raft === null ? null : watcher.started(this.id, raft);
+    const [raft] = cores;
+    this.#watched = raft === undefined ? null : watcher.started(this.id, raft);
   }
 
   /** A member that stopped by itself: its process ends, and may be started again. */

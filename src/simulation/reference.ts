@@ -39,7 +39,10 @@ export class Reference {
     const isSame =
       expected.index === effect.index && expected.command === effect.command && expected.digest === effect.digest;
     if (isSame) return null;
-    const message = `${run.id} applied ${describe(effect)}, where another member applied ${describe(expected)}`;
+    const isSameCommand = expected.index === effect.index && expected.command === effect.command;
+    const message = isSameCommand
+      ? `${run.id} applied ${describe(effect)} and came to another state than the first that applied it`
+      : `${run.id} applied ${describe(effect)}, where another member applied ${describe(expected)}`;
     return { invariant: 'S5', message };
   }
 

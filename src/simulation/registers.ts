@@ -17,10 +17,14 @@ export interface Registers {
   readonly digest: string;
 }
 
-export const registers: MachineDefinition<Registers, RegisterCommand, KeyValueOutput> = defineMachine({
+export const registers: MachineDefinition<Registers, RegisterCommand, KeyValueOutput> = defineMachine<
+  Registers,
+  RegisterCommand,
+  KeyValueOutput
+>({
   name: 'registers',
-  initial: { values: {}, digest: '' } as Registers,
-  apply(state, { id, key, input }: RegisterCommand) {
+  initial: { values: {}, digest: '' },
+  apply(state, { id, key, input }) {
     const next = keyValueModel.step(state.values[key] ?? null, input);
     const digest = mixed(state.digest, id);
     return { state: { values: { ...state.values, [key]: next.state }, digest }, result: next.output };

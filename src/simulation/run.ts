@@ -2,25 +2,44 @@
  * One run, from one seed: a group is founded, clients use it, things go wrong, everything is healed, and at the end every
  * checker has had its say. Two runs of one seed are the same to the last event.
  */
-import type { TraceListener } from '../core/trace.ts';
+import type { TraceEvent } from '../core/trace.ts';
+import type { MachineDefinition } from '../machine/machine.ts';
+import type { AnyGroup } from './fault-context.ts';
 import { Faults, type FaultCounts } from './faults.ts';
 import { SimGroup } from './group-of-processes.ts';
 import type { Operation } from './history.ts';
 import { keyValueModel, type KeyValueInput, type KeyValueOutput } from './key-value-model.ts';
 import { checkLinearizable } from './linearizability.ts';
-import { checkAgreement, checkLeader, checkMended, checkTerms, highestTerm } from './liveness.ts';
+import { checkAgreement, checkLeader, checkMended, checkTerms, highestTerm, type LivenessGroup } from './liveness.ts';
 import type { Mutant } from './mutant.ts';
 import { Operator } from './operator.ts';
 import type { Plan } from './plan.ts';
+import { RegisterScript } from './register-script.ts';
 import { type RegisterCommand, registers, type Registers } from './registers.ts';
 import { type Violation, ViolationError } from './violation.ts';
-import { Workload } from './workload.ts';
+import { type Script, Workload } from './workload.ts';
+
+/** What is replicated in a run, and what its clients ask for. */
+export interface Scenario<State, Command, Result> {
+  readonly machine: MachineDefinition<State, Command, Result>;
+  /** The state as text that is equal only for equal states. */
+  readonly digest: (state: State) => string;
+  /** The command as text, which begins with the id that the script was given for it. */
+  readonly describe: (command: Command) => string;
+  readonly script: Script<State, Command, Result>;
+  /** Says what is wrong with a state, in the machine's own terms; null for nothing. */
+  readonly invariant?: (state: State) => string | null;
+  /** Has the last word on a run in which nothing was wrong: gives an invariant and a message, or null. */
+  readonly verdict?: () => Pick<Violation, 'invariant' | 'message'> | null;
+}
 
 export interface RunOptions {
   readonly mutant?: Mutant | null;
-  /** Hears everything that the members tell, decisions included. */
-  readonly listener?: TraceListener;
-  /** After so many events the healing begins, even if the plan goes on; none by default. */
+  /** Hears everything that the members tell, decisions included, and when in milliseconds. */
+  readonly listener?: (event: TraceEvent, at: number) => void;
+  /** Hears, in words, of what happens to the group, and when in milliseconds. */
+  readonly narrator?: (at: number, text: string) => void;
+  /** Things go wrong at least until so many events have happened, also when the plan is over; 0 by default. */
   readonly minSteps?: number;
 }
 
@@ -45,43 +64,81 @@ export interface RunReport {
   readonly violation: Violation | null;
   /** Nothing happened that could have gone wrong: no commit, or no leader but the first. */
   readonly isVacuous: boolean;
+}
+
+/** A run of the register machine, with what its clients saw. */
+export interface RegisterReport extends RunReport {
   readonly history: readonly Operation<KeyValueInput, KeyValueOutput>[];
 }
 
-type Group = SimGroup<Registers, RegisterCommand, KeyValueOutput>;
+/** Runs a plan with the register machine. */
+export function runPlan(plan: Plan, options: RunOptions = {}): RegisterReport {
+  const script = new RegisterScript(plan.keys);
+  const { history } = script;
+  const describe = ({ id }: RegisterCommand): string => String(id);
+  const verdict = (): ReturnType<typeof checkHistory> => checkHistory(history);
+  const scenario = { machine: registers, digest: ({ digest }: Registers) => digest, describe, script, verdict };
+  return { ...runScenario(plan, scenario, options), history };
+}
 
-const digest = (state: Registers): string => state.digest;
+/** S16, after a run. */
+function checkHistory(history: RegisterReport['history']): Pick<Violation, 'invariant' | 'message'> | null {
+  const verdict = checkLinearizable(keyValueModel, history);
+  if (verdict.verdict === 'gave-up') {
+    return { invariant: 'S16', message: `the history of ${verdict.partition} could not be judged` };
+  }
+  if (verdict.verdict !== 'violated') return null;
+  const { operation, partition } = verdict;
+  const message = `${partition} is not linearizable: ${JSON.stringify(operation)} cannot be explained`;
+  return { invariant: 'S16', message };
+}
 
-export function runPlan(plan: Plan, { mutant = null, listener, minSteps = 0 }: RunOptions = {}): RunReport {
-  let workload: Workload | null = null;
-  const group: Group = new SimGroup({
+/** Runs a plan with any machine and any clients. */
+export function runScenario<State, Command, Result>(
+  plan: Plan,
+  scenario: Scenario<State, Command, Result>,
+  { mutant = null, minSteps = 0, listener, narrator }: RunOptions = {},
+): RunReport {
+  let workload: Workload<State, Command, Result> | null = null;
+  const { machine, digest, describe, script, invariant } = scenario;
+  const group = new SimGroup<State, Command, Result>({
     ...plan,
-    machine: registers,
+    machine,
     digest,
-    describe: ({ id }: RegisterCommand) => String(id),
+    describe,
     newEffect: (effect) => workload?.effect(effect),
     mutant,
-    ...(listener && { listener }),
+    ...(invariant && { invariant }),
+    ...(listener && { listener: (event) => listener(event, group.queue.now) }),
+    ...(narrator && { narrator }),
   });
-  const anyGroup = group as unknown as SimGroup<unknown, unknown, unknown>;
+  const anyGroup = group as unknown as AnyGroup;
   const operator = new Operator(anyGroup, { forgetsIncarnation: mutant?.forgetsIncarnation === true });
   const faults = new Faults(anyGroup, operator);
   let violation: Violation | null = null;
   try {
-    workload = new Workload(group, plan);
+    workload = new Workload(group, plan, script);
     faults.schedule(plan.faults);
     group.pass(plan.chaosMs);
     while (group.steps < minSteps) group.pass(1_000);
-    heal(group, workload, operator, faults, plan);
+    heal({ group: anyGroup, operator, plan }, workload, faults, digest);
+    const wrong = scenario.verdict?.() ?? null;
+    if (wrong !== null) group.accuse(wrong.invariant, wrong.message);
   } catch (error) {
-    if (!(error instanceof ViolationError)) throw error;
-    violation = error.violation;
+    violation = violationOf(error, anyGroup);
   }
-  return report(plan, group, operator, faults, workload, violation);
+  return report(plan, anyGroup, operator, faults, workload, violation);
+}
+
+/** Nothing that happens in a group may throw; if it does all the same, that is a violation as well. */
+function violationOf(error: unknown, { queue, steps }: AnyGroup): Violation {
+  if (error instanceof ViolationError) return error.violation;
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { invariant: 'thrown', message, at: queue.now, step: steps };
 }
 
 /** A run in which nobody had to take over proves little: then the leader dies once more. */
-function depose(group: Group): void {
+function depose(group: AnyGroup): void {
   if (group.watcher.invariants.leaderChanges > 1) return;
   const { leader } = group;
   leader?.crash({ reached: (pending) => pending, isAnnounced: false });
@@ -89,56 +146,55 @@ function depose(group: Group): void {
   leader?.start();
 }
 
-function heal(group: Group, workload: Workload, operator: Operator, faults: Faults, plan: Plan): void {
-  const healed = { group: group as unknown as SimGroup<unknown, unknown, unknown>, operator, plan };
+/** The part of a workload that does not depend on what is replicated. */
+interface Clients {
+  readonly operations: number;
+  readonly acknowledged: number;
+  readonly openOperations: number;
+  stop(): void;
+}
+
+function heal(healed: LivenessGroup, clients: Clients, faults: Faults, digest: (state: never) => string): void {
+  const { group, operator, plan } = healed;
+  group.watcher.note('everything works again from here on');
   operator.heal();
   faults.heal();
-  const termAtHealing = highestTerm(healed.group);
+  const termAtHealing = highestTerm(group);
   checkLeader(healed);
   depose(group);
   checkMended(healed);
   checkLeader(healed);
   const { preVote = true, checkQuorum = true } = plan.options.raft ?? {};
   if (preVote && checkQuorum) checkTerms(healed, termAtHealing);
-  checkCommits(group, workload);
-  workload.stop();
+  checkCommits(group, clients);
+  clients.stop();
   // L3: whatever was begun comes to an end.
-  if (!group.until(() => workload.openOperations === 0, plan.patienceMs + 4 * group.electionMs)) {
-    group.accuse('L3', `${workload.openOperations} operations never end`);
+  if (!group.until(() => clients.openOperations === 0, plan.patienceMs + 4 * group.electionMs)) {
+    group.accuse('L3', `${clients.openOperations} operations never end`);
   }
-  checkAgreement(healed, digest as (state: never) => string);
-  checkHistory(group, workload);
+  checkAgreement(healed, digest);
 }
 
-/** L4: operations are acknowledged again. L7: and cost no more messages than they should. */
-function checkCommits(group: Group, workload: Workload): void {
-  const before = workload.acknowledged;
+/** L4: operations are acknowledged again. */
+function checkCommits(group: AnyGroup, clients: Clients): void {
+  const before = clients.acknowledged;
   const wanted = 10;
-  if (!group.until(() => workload.acknowledged >= before + wanted, 40 * group.electionMs)) {
-    group.accuse('L4', `${workload.acknowledged - before} of ${wanted} operations are acknowledged after the healing`);
-  }
-}
-
-function checkHistory(group: Group, { history }: Workload): void {
-  const verdict = checkLinearizable(keyValueModel, history);
-  if (verdict.verdict === 'gave-up') group.accuse('S16', `the history of ${verdict.partition} could not be judged`);
-  if (verdict.verdict === 'violated') {
-    const { operation, partition } = verdict;
-    group.accuse('S16', `${partition} is not linearizable: ${JSON.stringify(operation)} cannot be explained`);
+  if (!group.until(() => clients.acknowledged >= before + wanted, 40 * group.electionMs)) {
+    group.accuse('L4', `${clients.acknowledged - before} of ${wanted} operations are acknowledged after the healing`);
   }
 }
 
 function report(
   { seed }: Plan,
-  group: Group,
+  group: AnyGroup,
   operator: Operator,
   faults: Faults,
-  workload: Workload | null,
+  clients: Clients | null,
   violation: Violation | null,
 ): RunReport {
   const { watcher, processes } = group;
   const { leaderChanges, committed: commits } = watcher.invariants;
-  const acknowledged = workload?.acknowledged ?? 0;
+  const acknowledged = clients?.acknowledged ?? 0;
   return {
     seed,
     hash: watcher.hash.digest,
@@ -152,10 +208,9 @@ function report(
     snapshots: watcher.count('SnapshotTaken'),
     installs: watcher.count('SnapshotInstalled'),
     messages: group.network.sent,
-    operations: workload?.history.length ?? 0,
+    operations: clients?.operations ?? 0,
     acknowledged,
     violation,
     isVacuous: violation === null && (acknowledged === 0 || leaderChanges < 2),
-    history: workload?.history ?? [],
   };
 }

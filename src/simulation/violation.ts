@@ -9,13 +9,18 @@ export interface Violation {
   readonly step: number;
 }
 
+/** One sentence, for people. */
+export function violationText({ invariant, message, step }: Violation): string {
+  return `${invariant} after ${step} events: ${message}`;
+}
+
 /** Ends a run at once: what comes after a broken invariant proves nothing. */
 export class ViolationError extends Error {
   override readonly name = 'ViolationError';
   readonly violation: Violation;
 
   constructor(violation: Violation) {
-    super(`${violation.invariant} after ${violation.step} events: ${violation.message}`);
+    super(violationText(violation));
     this.violation = violation;
   }
 }

@@ -24,6 +24,10 @@ export interface WatcherInit<State, Command> {
   readonly listener?: TraceListener;
   /** An effect that nobody has shown before. */
   readonly newEffect: (effect: AppliedEffect) => void;
+  /** Says what is wrong with a state, in a machine's own terms; null for nothing. */
+  readonly invariant?: (state: State) => string | null;
+  /** Hears, in words, of what happens to the group. */
+  readonly narrator?: (text: string) => void;
 }
 
 export class Watcher<State, Command, Result> {
@@ -69,15 +73,37 @@ export class Watcher<State, Command, Result> {
         const effect = { index: context.index, command: describe(command), digest: digest(applied?.state ?? state) };
         const wrong = this.reference.applied(runOf(), effect);
         if (wrong !== null) accuse(wrong.invariant, wrong.message);
-        if (this.reference.effects.length > known) newEffect(effect);
+        if (this.reference.effects.length > known) {
+          newEffect(effect);
+          if (applied !== null) this.#checkState(applied.state, effect);
+        }
         if (applied === null) throw error;
         return applied;
       },
     };
   }
 
+  /** What the machine itself holds for impossible. */
+  #checkState(state: State, { index, command }: AppliedEffect): void {
+    const { invariant, accuse } = this.#init;
+    if (invariant === undefined) return;
+    let wrong: string | null;
+    try {
+      wrong = invariant(state);
+    } catch (error) {
+      wrong = `the invariant of the machine has thrown ${String(error)}`;
+    }
+    if (wrong !== null) accuse('machine', `${wrong} (after ${command.slice(0, 80)} at ${index})`);
+  }
+
+  /** Tells of something for people to read. */
+  note(text: string): void {
+    this.#init.narrator?.(text);
+  }
+
   /** A member begins a run. */
   started(id: NodeId, raft: Raft): Run {
+    this.note(`${id} starts, with a log up to ${raft.lastIndex} in term ${raft.term}`);
     const run = new Run(id, raft);
     this.invariants.started(run);
     return run;
@@ -85,10 +111,12 @@ export class Watcher<State, Command, Result> {
 
   crashed(id: NodeId): void {
     this.hash.text(`crashed ${id}`);
+    this.note(`${id} is gone`);
   }
 
   stopped(id: NodeId, error: RaftError): void {
     this.hash.text(`stopped ${id} ${error.code}`);
+    this.note(`${id} stops by itself: ${error.message}`);
     if (error.code === 'INVARIANT_VIOLATED') this.#init.accuse('fatal', `${id} stopped: ${error.message}`);
   }
 
