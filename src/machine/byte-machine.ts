@@ -103,6 +103,8 @@ class ByteDefinition<State> implements MachineDefinition<State, Uint8Array, Uint
 }
 
 class ByteInstance<State> implements MachineInstance<State, Uint8Array> {
+  /** What the machine's own bytes say of their form is its own affair. */
+  readonly form = 1;
   readonly #definition: ByteDefinition<State>;
   readonly #machine: ByteMachine<State>;
 
@@ -113,11 +115,6 @@ class ByteInstance<State> implements MachineInstance<State, Uint8Array> {
 
   get state(): State {
     return this.#machine.state;
-  }
-
-  /** What the machine's own bytes say of it is its own affair. */
-  get form(): number {
-    return 1;
   }
 
   apply(body: Uint8Array, context: ApplyContext): Answer<Uint8Array> {

@@ -13,11 +13,11 @@ const maxDepth = 100;
  * @throws TypeError for what is not plain data
  */
 export function freeze<Value>(value: Value): Value {
-  freezePart(value, 0);
+  walk(value, 0, 'freeze');
   return value;
 }
 
-function freezePart(value: unknown, depth: number): void {
+function walk(value: unknown, depth: number, task: 'freeze' | 'look'): void {
   if (typeof value !== 'object' || value === null) {
     if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') {
       throw new TypeError(`a ${typeof value} is not plain data`);
@@ -25,21 +25,26 @@ function freezePart(value: unknown, depth: number): void {
     return;
   }
   // A byte array cannot be frozen.
-  if (Object.isFrozen(value) || value instanceof Uint8Array) return;
+  if (value instanceof Uint8Array || (task === 'freeze' && Object.isFrozen(value))) return;
   if (!isPlain(value)) throw new TypeError(`${nameOf(value)} is not plain data`);
   // Whatever refers to itself ends here, too.
   if (depth >= maxDepth) throw new TypeError(`plain data is nested at most ${maxDepth} levels deep`);
   // The inner parts first: what is frozen is frozen all the way down.
-  if (Array.isArray(value)) for (const part of value) freezePart(part, depth + 1);
-  else for (const key in value) freezePart((value as Record<string, unknown>)[key], depth + 1);
-  Object.freeze(value);
+  if (Array.isArray(value)) for (const part of value) walk(part, depth + 1, task);
+  else for (const key in value) walk((value as Record<string, unknown>)[key], depth + 1, task);
+  if (task === 'freeze') Object.freeze(value);
 }
 
 /** Objects of other windows count as well: their prototype is not ours, but it has none itself. */
 function isPlain(value: object): boolean {
-  if (Array.isArray(value) || value instanceof Date) return true;
+  if (Array.isArray(value) || isDate(value)) return true;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function isDate(value: object): value is Date {
+  // eslint-disable-next-line no-restricted-globals -- a point in time is data; nobody is asked what time it is
+  return value instanceof Date;
 }
 
 function nameOf(value: object): string {
@@ -47,10 +52,19 @@ function nameOf(value: object): string {
 }
 
 /**
- * Writes plain data. A field that is undefined is left out.
- * @throws Error for a function, a symbol, a bigint, and what is nested too deep
+ * Writes plain data that is frozen, and so has been looked at. A field that is undefined is left out.
+ * @throws Error for what is nested too deep
  */
 export function encodePlain(value: unknown): Uint8Array {
+  return encode(value);
+}
+
+/**
+ * Writes what anybody may have given us, and leaves it as it is.
+ * @throws TypeError for what is not plain data
+ */
+export function encodeGiven(value: unknown): Uint8Array {
+  walk(value, 0, 'look');
   return encode(value);
 }
 
@@ -69,7 +83,7 @@ export function decodePlain(bytes: Uint8Array): unknown {
 export function differenceOf(one: unknown, other: unknown, path = ''): string | null {
   if (Object.is(one, other)) return null;
   if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return path;
-  if (one instanceof Date && other instanceof Date) return Object.is(one.getTime(), other.getTime()) ? null : path;
+  if (isDate(one) && isDate(other)) return Object.is(one.getTime(), other.getTime()) ? null : path;
   if (one instanceof Uint8Array && other instanceof Uint8Array) return differenceOfBytes(one, other, path);
   if (Array.isArray(one) && Array.isArray(other)) {
     if (one.length !== other.length) return `${path}.length`;
@@ -83,7 +97,7 @@ export function differenceOf(one: unknown, other: unknown, path = ''): string | 
 /** Where there is something that is read back as something else, as a path; null when there is nothing of the kind. */
 export function unfaithfulPart(value: unknown, path = ''): string | null {
   if (Object.is(value, -0)) return path;
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array || value instanceof Date) return null;
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array || isDate(value)) return null;
   if (Array.isArray(value)) {
     const parts: readonly unknown[] = value;
     return firstOf(parts.keys(), (i) =>
@@ -108,7 +122,7 @@ function ownOf(value: Record<string, unknown>, key: string): unknown {
 }
 
 function isRecord(value: object): value is Record<string, unknown> {
-  return isPlain(value) && !Array.isArray(value) && !(value instanceof Date);
+  return isPlain(value) && !Array.isArray(value) && !isDate(value);
 }
 
 function differenceOfBytes(one: Uint8Array, other: Uint8Array, path: string): string | null {

@@ -12,7 +12,7 @@ import {
   type MachineInstance,
   orInvalid,
 } from './machine.ts';
-import { decodePlain, encodePlain, freeze } from './plain.ts';
+import { decodePlain, encodeGiven, encodePlain, freeze } from './plain.ts';
 import { type CommandSchema, parse, parseUnchanged } from './schema.ts';
 
 /** What a reducer gives back. */
@@ -110,7 +110,7 @@ class Reducer<State, Command, Result> implements ReducerMachine<State, Command, 
   }
 
   encode(command: unknown): Uint8Array {
-    return encodePlain(this.validate(command));
+    return encodeGiven(this.validate(command));
   }
 
   decode(body: Uint8Array): Command {

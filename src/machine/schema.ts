@@ -20,7 +20,7 @@ export type CommandSchema<Command> = StandardSchemaV1<unknown, Command>;
  */
 export function parse<Command>(schema: CommandSchema<Command>, value: unknown): Command {
   const outcome = schema['~standard'].validate(value);
-  if (outcome instanceof Promise) {
+  if ('then' in outcome) {
     // Nobody waits for it, so nobody but us can take what it may be rejected with.
     outcome.catch(() => undefined);
     throw new CommandRefused('the schema is asynchronous: members apply commands in one order, and cannot wait');

@@ -117,7 +117,7 @@ export class Sessions {
    */
   record(session: SessionId, proposer: NodeId, sequence: number, known: number, time: number, outcome: Outcome): void {
     const { index } = outcome;
-    const record = this.#sessions.get(session) ?? { proposer, last: 0, index, time, outcomes: new Map() };
+    const record: Session = this.#sessions.get(session) ?? { proposer, last: 0, index, time, outcomes: new Map() };
     for (const [earlier, { isApplied, value }] of record.outcomes) {
       if (earlier > known) break;
       record.outcomes.delete(earlier);
