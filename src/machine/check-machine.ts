@@ -7,7 +7,7 @@ import type { Entry, NodeId } from '../core/types.ts';
 import { crc32c } from '../encoding/crc32c.ts';
 import { RaftError } from '../errors.ts';
 import { encodeEnvelope, sessionId } from './envelope.ts';
-import type { MachineDefinition } from './machine.ts';
+import type { ApplyContext, MachineDefinition } from './machine.ts';
 import { differenceOf, unfaithfulPart } from './plain.ts';
 import type { ReducerMachine } from './reducer.ts';
 import { encodeCommand, ReplicatedMachine } from './replicated.ts';
@@ -82,17 +82,15 @@ export function checkMachine<State, Command, Result>(
     const state = reducer.apply === undefined ? null : replica.state;
     return { verdict, state, checksum: attempt(at, 'state', () => checksumOf(replica.snapshot())) };
   };
-  const entries = commands.map((command, at) => attempt(at, 'command', () => entryOf(machine, command, at)));
+  const history = new History(machine);
+  const entries = commands.map((command, at) => attempt(at, 'command', () => history.entry(command, at)));
 
   const straight = new ReplicatedMachine(machine);
   let restored = new ReplicatedMachine(machine);
   const points = entries.map((entry, at): Point | null => {
     if (entry === null) return null;
-    note(
-      'in-place',
-      at,
-      changedInPlace(reducer.apply?.bind(machine), straight.state, commands[at], at, machine.version),
-    );
+    const context = { ...placeOf(at), version: machine.version, random: seededRandom(at) };
+    note('in-place', at, changedInPlace(reducer, straight.state, straight.commandOf(entry), context));
     const point = pointAfter(straight, entry, at);
     if (reducer.apply !== undefined) note('unfaithful', at, unfaithfulPart(point.state, 'state'));
     note('unfaithful', at, unfaithfulPart(resultOf(point.verdict), 'result'));
@@ -111,20 +109,31 @@ export function checkMachine<State, Command, Result>(
   return { rejected, divergences: [...found.values()].sort((a, b) => a.at - b.at) };
 }
 
-function entryOf(machine: MachineDefinition<unknown, unknown, unknown>, command: unknown, at: number): Entry {
-  const call = encodeCommand(machine, command);
-  const time = startTime + at * stepMs;
-  // One session for each member, each counting on its own.
-  const [proposer, turn] = placeOf(at);
-  const session = sessionId(`check by ${proposer}`, 0);
-  const data = encodeEnvelope({ time, proposer, session, sequence: turn, known: turn - 1, call });
-  return { index: at + 1, term: 1, kind: 'command', data };
+/** The commands as they would stand in a log, each member's under a session of its own. */
+class History {
+  readonly #machine: MachineDefinition<unknown, unknown, unknown>;
+  readonly #turns = new Map<NodeId, number>();
+
+  constructor(machine: MachineDefinition<unknown, unknown, unknown>) {
+    this.#machine = machine;
+  }
+
+  /** @throws Error for a command that cannot be written, which leaves no gap */
+  entry(command: unknown, at: number): Entry {
+    const call = encodeCommand(this.#machine, command);
+    const { index, term, time, proposer } = placeOf(at);
+    const sequence = (this.#turns.get(proposer) ?? 0) + 1;
+    this.#turns.set(proposer, sequence);
+    const session = sessionId(`check by ${proposer}`, 0);
+    const envelope = { time, proposer, session, sequence, known: sequence - 1, call };
+    return { index, term, kind: 'command', data: encodeEnvelope(envelope) };
+  }
 }
 
-/** Whose command it is, and the how-manieth of theirs. */
-function placeOf(at: number): readonly [proposer: NodeId, turn: number] {
+/** Where in the log a command stands, when it came and from whom. */
+function placeOf(at: number): Pick<ApplyContext, 'index' | 'term' | 'time' | 'proposer'> {
   const proposer = members[at % members.length] ?? ('alice' as NodeId);
-  return [proposer, Math.floor(at / members.length) + 1];
+  return { index: at + 1, term: 1, time: startTime + at * stepMs, proposer };
 }
 
 function restoredFrom<State, Command, Result>(
@@ -164,17 +173,15 @@ function resultOf(verdict: unknown): unknown {
 
 /** Lets a reducer have copies that are not frozen, and looks at them afterwards. */
 function changedInPlace<State, Command>(
-  apply: ReducerMachine<State, Command, unknown>['apply'] | undefined,
+  reducer: Partial<ReducerMachine<State, Command, unknown>>,
   state: State,
-  command: Command | undefined,
-  at: number,
-  version: number,
+  command: Command | null,
+  context: ApplyContext,
 ): string | null {
-  if (apply === undefined) return null;
+  if (reducer.apply === undefined || command === null) return null;
   const [stateCopy, commandCopy] = [structuredClone(state), structuredClone(command)];
-  const context = { index: at + 1, term: 1, time: startTime + at * stepMs, proposer: placeOf(at)[0], version };
   try {
-    apply(stateCopy, commandCopy as Command, { ...context, random: seededRandom(at) });
+    reducer.apply(stateCopy, commandCopy, context);
   } catch {
     // Whoever throws may have changed something before.
   }
