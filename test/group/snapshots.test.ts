@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { defineMachine } from '../../src/machine/reducer.ts';
 import { World } from './world.ts';
 
-type Command = { add: string };
+interface Command {
+  add: string;
+}
 
 const list = defineMachine({
   name: 'list',

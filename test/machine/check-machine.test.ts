@@ -8,9 +8,11 @@ interface State {
   readonly more?: unknown;
 }
 
+const empty: State = { items: [] };
+
 /** A machine that keeps what `step` makes of each command. */
 const keeping = (step: (state: State, command: unknown) => Applied<State, unknown>): MachineReport =>
-  checkMachine(defineMachine({ name: 'keeping', initial: { items: [] } as State, apply: step }), ['a', 'b', 'c', 'd']);
+  checkMachine(defineMachine({ name: 'keeping', initial: empty, apply: step }), ['a', 'b', 'c', 'd']);
 
 const add = (state: State, item: unknown, result: unknown = null): Applied<State, unknown> => ({
   state: { ...state, items: [...state.items, item] },
@@ -85,10 +87,10 @@ describe('the check of a machine', () => {
   test('finds commands and states that cannot be written', () => {
     const { divergences } = keeping((state, command) => add(state, command));
     expect(divergences).toEqual([]);
-    const machine = defineMachine({
+    const machine = defineMachine<unknown, unknown, null>({
       name: 'nest',
-      initial: null as unknown,
-      apply: (state, command: unknown) => ({ state: [state, command], result: null }),
+      initial: null,
+      apply: (state, command) => ({ state: [state, command], result: null }),
     });
     const odd = checkMachine(machine, [1, (): number => 2, 3]);
     expect(odd.divergences).toMatchObject([

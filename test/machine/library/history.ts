@@ -79,7 +79,7 @@ export function follow<State, Command, Result>(
   });
 }
 
-function expected<Result>(action: () => Result): unknown {
+function expected(action: () => unknown): unknown {
   try {
     return { kind: 'applied', result: action() };
   } catch {
