@@ -17,22 +17,36 @@ export function freeze<Value>(value: Value): Value {
   return value;
 }
 
-function walk(value: unknown, depth: number, task: 'freeze' | 'look'): void {
-  if (typeof value !== 'object' || value === null) {
-    if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') {
-      throw new TypeError(`a ${typeof value} is not plain data`);
-    }
-    return;
-  }
-  // A byte array cannot be frozen.
-  if (value instanceof Uint8Array || (task === 'freeze' && Object.isFrozen(value))) return;
+type Task = 'freeze' | 'look';
+
+function walk(value: unknown, depth: number, task: Task): void {
+  if (!isWorthALook(value, task)) return;
   if (!isPlain(value)) throw new TypeError(`${nameOf(value)} is not plain data`);
   // Whatever refers to itself ends here, too.
   if (depth >= maxDepth) throw new TypeError(`plain data is nested at most ${maxDepth} levels deep`);
   // The inner parts first: what is frozen is frozen all the way down.
-  if (Array.isArray(value)) for (const part of value) walk(part, depth + 1, task);
-  else for (const key in value) walk((value as Record<string, unknown>)[key], depth + 1, task);
+  if (Array.isArray(value)) {
+    const parts: readonly unknown[] = value;
+    for (const part of parts) if (isWorthALook(part, task)) walk(part, depth + 1, task);
+  } else {
+    for (const key in value) walk((value as Record<string, unknown>)[key], depth + 1, task);
+  }
   if (task === 'freeze') Object.freeze(value);
+}
+
+/** Most parts of most states are not: they hold nothing, or are frozen. */
+function isWorthALook(value: unknown, task: Task): value is object {
+  switch (typeof value) {
+    case 'object':
+      // A byte array cannot be frozen.
+      return value !== null && !(task === 'freeze' && Object.isFrozen(value)) && !(value instanceof Uint8Array);
+    case 'function':
+    case 'symbol':
+    case 'bigint':
+      throw new TypeError(`a ${typeof value} is not plain data`);
+    default:
+      return false;
+  }
 }
 
 /** Objects of other windows count as well: their prototype is not ours, but it has none itself. */

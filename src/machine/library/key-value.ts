@@ -121,10 +121,12 @@ function apply<Value>(
       if (isRefused || (lease !== null && get(state.leases, lease) === undefined)) {
         return { state, result: { done: false, version } };
       }
-      const rest = withoutKey(state, key);
-      if (command.op === 'delete') return { state: rest, result: { done: version > 0, version: 0 } };
-      const entry = { value: command.value, version: index, lease };
-      return { state: withKey(rest, key, entry), result: { done: true, version: index } };
+      const rest = changeLease(state, get(state.entries, key)?.lease ?? null, (keys) => remove(keys, key));
+      if (command.op === 'delete') {
+        return { state: { ...rest, entries: remove(rest.entries, key) }, result: { done: version > 0, version: 0 } };
+      }
+      const entries = put(rest.entries, key, { value: command.value, version: index, lease });
+      return { state: changeLease({ ...rest, entries }, lease, (keys) => put(keys, key, true)), result: done(index) };
     }
     case 'grant': {
       const { ttlMs } = command;
@@ -171,17 +173,8 @@ function withoutLease<Value>(state: KeyValueState<Value>, name: Index, { keys }:
   return { ...state, entries, leases: remove(state.leases, name) };
 }
 
-function withKey<Value>(state: KeyValueState<Value>, key: string, entry: KeyValueEntry<Value>): KeyValueState<Value> {
-  return changeKey({ ...state, entries: put(state.entries, key, entry) }, entry.lease, (keys) => put(keys, key, true));
-}
-
-function withoutKey<Value>(state: KeyValueState<Value>, key: string): KeyValueState<Value> {
-  const lease = get(state.entries, key)?.lease ?? null;
-  return changeKey({ ...state, entries: remove(state.entries, key) }, lease, (keys) => remove(keys, key));
-}
-
 /** What a lease holds is written down with the lease. */
-function changeKey<Value>(
+function changeLease<Value>(
   state: KeyValueState<Value>,
   name: Index | null,
   change: (keys: Lease['keys']) => Lease['keys'],
