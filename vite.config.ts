@@ -7,7 +7,8 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 const config: ViteUserConfig = defineConfig({
   root: at('demo'),
   plugins: [react()],
-  resolve: { alias: { flotilla: at('src/index.ts') } },
+  // A name stands for all that begins with it: the longer one first.
+  resolve: { alias: { 'flotilla/machines': at('src/machines.ts'), flotilla: at('src/index.ts') } },
   optimizeDeps: {
     // Known before the first page asks: finding them out then would reload the page under its user.
     include: [

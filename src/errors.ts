@@ -23,6 +23,8 @@ export type RaftErrorCode =
   | 'QUOTA_EXCEEDED'
   /** The machine threw: the command changed nothing, on every member alike. */
   | 'REJECTED'
+  /** This member was away for so long that the group has forgotten its session: whether the command was done is unknown. */
+  | 'SESSION_FORGOTTEN'
   /** A stored record cannot be right; `cause` or the message names it. */
   | 'STORAGE_CORRUPT'
   /** Reading or writing the storage failed; this member stopped. */
@@ -35,6 +37,10 @@ export type RaftErrorCode =
   | 'TIMEOUT'
   /** The command is larger than one command may be. */
   | 'TOO_LARGE'
+  /** The group runs a newer version of the machine than this code: this member stopped; reload with newer code. */
+  | 'UPGRADE_REQUIRED'
+  /** The group runs an older version of the machine than the one this code proposes for: move the group first. */
+  | 'VERSION_NOT_IN_FORCE'
   /** The group replicates another machine than the one given. */
   | 'WRONG_MACHINE';
 

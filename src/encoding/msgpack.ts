@@ -4,7 +4,8 @@
  */
 import { Decoder, Encoder } from '@msgpack/msgpack';
 
-const encoder = new Encoder();
+// A field that is undefined is no field: read back, it would be null.
+const encoder = new Encoder({ ignoreUndefined: true });
 const decoder = new Decoder();
 
 /** @throws Error for values that MessagePack has no form for: functions, symbols, bigints, more than 100 levels. */

@@ -82,6 +82,7 @@ export class Courier<Result> {
       this.#ticksToWait = 0;
       this.#proposals.rewind();
     }
+    if (this.#proposals.wantsSession && !this.#openSession()) return;
     while (this.#ticksToWait === 0) {
       const shipment = this.#proposals.next(maxShipmentBytes);
       if (shipment === null) return;
@@ -94,14 +95,25 @@ export class Courier<Result> {
     }
   }
 
+  /**
+   * A session says which index was committed when it was opened, and is refused if that is long ago. So whoever is behind
+   * comes up to the present leadership first.
+   */
+  #openSession(): boolean {
+    const { commit, term } = this.#raft;
+    if (this.#raft.snapshotPoint().term !== term) return false;
+    this.#proposals.openSession(commit);
+    return true;
+  }
+
   /** False when the commands are certainly still here. */
   #shipTo(leader: NodeId, shipment: Shipment): boolean {
-    if (leader === this.#id) return this.#take(shipment) === null;
+    if (leader === this.#id) return this.#take(shipment, this.#id) === null;
     return this.#transport.send(leader, { kind: 'Propose', from: this.#id, to: leader, ...shipment }, 'bulk');
   }
 
   /** Takes commands into the log, if we lead; says why not. */
-  #take({ session, sequence, known: outcomesKnown, commands }: Shipment): RefusalReason | null {
+  #take({ session, sequence, known: outcomesKnown, commands }: Shipment, proposer: NodeId): RefusalReason | null {
     if (this.#raft.role !== 'leader') return 'not-leader';
     if (this.#intake.term !== this.#raft.term) this.#intake = new Intake(this.#raft.term);
     const known = this.#intake.known(session, sequence, this.#machine.lastOf(session));
@@ -109,8 +121,8 @@ export class Courier<Result> {
     const time = Math.max(0, Math.floor(this.#clock.wallTime()));
     const envelopes = commands
       .slice(known)
-      .map((command, i) =>
-        encodeEnvelope({ time, session, sequence: sequence + known + i, known: outcomesKnown, command }),
+      .map((call, i) =>
+        encodeEnvelope({ time, proposer, session, sequence: sequence + known + i, known: outcomesKnown, call }),
       );
     if (envelopes.length === 0) return null;
     if (!this.#raft.propose(envelopes).accepted) return 'busy';
@@ -121,7 +133,7 @@ export class Courier<Result> {
   /** Another member has commands for the leader. One that is larger than it could have proposed is a fault of its own. */
   receive(message: Propose): void {
     if (message.commands.some(({ byteLength }) => byteLength > this.#maxCommandBytes)) return;
-    const reason = this.#take(message);
+    const reason = this.#take(message, message.from);
     if (reason === null) return;
     const { from: to, session, sequence } = message;
     this.#transport.send(to, { kind: 'ProposeRefused', from: this.#id, to, session, sequence, reason }, 'control');

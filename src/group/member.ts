@@ -20,9 +20,9 @@ import type { TraceListener } from '../core/trace.ts';
 import type { TransferResult } from '../core/transfers.ts';
 import type { Configuration, Entry, Index, Message, NodeId, PersistentState, Term } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
-import { decodeEnvelope, type SessionId } from '../machine/envelope.ts';
-import { decodeCommand, type MachineDefinition } from '../machine/machine.ts';
-import { ReplicatedMachine } from '../machine/replicated.ts';
+import { sessionId } from '../machine/envelope.ts';
+import type { MachineDefinition } from '../machine/machine.ts';
+import { ReplicatedMachine, upgradeRequired } from '../machine/replicated.ts';
 import type { Durability, Storage } from '../storage/storage.ts';
 import type { MemberMessage, MemberReport } from '../transport/messages.ts';
 import type { Lane, Transport } from '../transport/transport.ts';
@@ -207,11 +207,12 @@ export class Member<State, Command, Result> {
 
   /**
    * Proposes a command; `settle` is called once, later, with its outcome.
-   * @throws RaftError INVALID_ARGUMENT, TOO_LARGE, BUSY, or why the member stopped: the command is not done then
+   * @throws RaftError INVALID_ARGUMENT, VERSION_NOT_IN_FORCE, TOO_LARGE, BUSY, or why the member stopped: the command is
+   *   not done then
    */
   propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void): Cancel {
     if (this.#stopped !== null) throw this.#stopped;
-    const cancel = this.#proposals.add(command, settle);
+    const cancel = this.#proposals.add(this.#machine.encode(command), settle);
     this.#schedule();
     return cancel;
   }
@@ -324,8 +325,7 @@ export class Member<State, Command, Result> {
     for (let index = Math.max(1, lastIndex - count + 1); index <= lastIndex; index++) {
       const entry = this.#raft.entryAt(index);
       if (entry === undefined) continue;
-      const command = readCommand(entry) as Command | null;
-      tail.push({ index, term: entry.term, committed: index <= commit, command });
+      tail.push({ index, term: entry.term, committed: index <= commit, command: this.#machine.commandOf(entry) });
     }
     return tail;
   }
@@ -454,6 +454,10 @@ export class Member<State, Command, Result> {
     if (last === undefined) return;
     for (const entry of committed) {
       const effect = this.#machine.apply(entry);
+      if (effect?.kind === 'upgrade-required') {
+        this.#stop(upgradeRequired(effect.version, this.#machine.ownVersion));
+        return;
+      }
       if (effect !== null) this.#proposals.observe(effect, entry.index);
     }
     this.#applied = last.index;
@@ -464,7 +468,7 @@ export class Member<State, Command, Result> {
   /** The machine has come to an index by a snapshot, not by applying what leads there. */
   #restored(index: Index): void {
     this.#isStarting = false;
-    this.#proposals.recover((session, sequence) => this.#machine.outcomeOf(session, sequence));
+    this.#proposals.recover(this.#machine);
     this.#listener.restored?.(index);
     if (index <= this.#applied) return;
     this.#applied = index;
@@ -506,19 +510,10 @@ const newRaft = (init: RaftInit): Raft => new Raft(init);
 /** The commands of one run of a member. Its session is 64 random bits, so that no two runs of any member share one. */
 export function newProposals<Result>(random: Random, limits: ProposalLimits): Proposals<Result> {
   const part = (): string => random.below(0x1_0000_0000).toString(16).padStart(8, '0');
-  return new Proposals(() => `${part()}${part()}` as SessionId, limits);
+  return new Proposals((opened) => sessionId(`${part()}${part()}`, opened), limits);
 }
 
 /** All appends go on one lane: one that overtakes another is refused by the follower, and all is sent again. */
 function laneOf(message: Message): Lane {
   return message.kind === 'AppendEntries' ? 'bulk' : 'control';
-}
-
-function readCommand(entry: Entry): unknown {
-  if (entry.kind !== 'command') return null;
-  try {
-    return decodeCommand(decodeEnvelope(entry.data).command);
-  } catch {
-    return null;
-  }
 }

@@ -6,8 +6,7 @@
 import { RaftError } from '../errors.ts';
 import type { SessionId } from '../machine/envelope.ts';
 import type { Index } from '../core/types.ts';
-import { encodeCommand } from '../machine/machine.ts';
-import type { Effect, KnownOutcome } from '../machine/replicated.ts';
+import type { Effect, KnownOutcome, SessionMemory } from '../machine/replicated.ts';
 
 export type ProposalOutcome<Result> =
   | { readonly kind: 'applied'; readonly result: Result; readonly index: Index }
@@ -34,14 +33,6 @@ interface Pending<Result> {
   settle: ((outcome: ProposalOutcome<Result>) => void) | null;
 }
 
-function encodePlain(command: unknown): Uint8Array {
-  try {
-    return encodeCommand(command);
-  } catch (cause) {
-    throw new RaftError('INVALID_ARGUMENT', `a command must be plain data: ${String(cause)}`, { cause });
-  }
-}
-
 /** Consecutive commands of one session, ready for the leader. */
 export interface Shipment {
   readonly session: SessionId;
@@ -53,8 +44,9 @@ export interface Shipment {
 
 export class Proposals<Result> {
   readonly #limits: ProposalLimits;
-  readonly #newSession: () => SessionId;
-  #session: SessionId;
+  readonly #newSession: (opened: Index) => SessionId;
+  /** Null until there is something to send, and again when the session was forgotten. */
+  #session: SessionId | null = null;
   /** Those with a sequence; the first one's is `#settledTo + 1`. */
   #sent: Pending<Result>[] = [];
   readonly #unsent: Pending<Result>[] = [];
@@ -63,9 +55,9 @@ export class Proposals<Result> {
   #shipped = 0;
   #bytes = 0;
 
-  constructor(newSession: () => SessionId, limits: ProposalLimits) {
+  /** @param newSession names a session, given an index that is committed now */
+  constructor(newSession: (opened: Index) => SessionId, limits: ProposalLimits) {
     this.#newSession = newSession;
-    this.#session = newSession();
     this.#limits = limits;
   }
 
@@ -78,12 +70,11 @@ export class Proposals<Result> {
   }
 
   /**
-   * Takes a command as it is now; `settle` is called once, later, with its outcome.
-   * @throws RaftError INVALID_ARGUMENT, TOO_LARGE, BUSY
+   * Takes a command, as the machine writes it; `settle` is called once, later, with its outcome.
+   * @throws RaftError TOO_LARGE, BUSY
    */
-  add(given: unknown, settle: (outcome: ProposalOutcome<Result>) => void): Cancel {
+  add(command: Uint8Array, settle: (outcome: ProposalOutcome<Result>) => void): Cancel {
     const { maxPending, maxPendingBytes, maxCommandBytes } = this.#limits;
-    const command = encodePlain(given);
     const size = command.byteLength;
     if (size > maxCommandBytes) {
       throw new RaftError(
@@ -120,8 +111,20 @@ export class Proposals<Result> {
     settle?.(outcome);
   }
 
+  /** Something is to be sent, and there is no session that it could have a place in. */
+  get wantsSession(): boolean {
+    return this.#session === null && this.pending > 0;
+  }
+
+  /** @param opened an index that is known to be committed now */
+  openSession(opened: Index): void {
+    this.#session = this.#newSession(opened);
+  }
+
   /** The next commands to send, up to a number of bytes but at least one; null when all are on their way. */
   next(maxBytes: number): Shipment | null {
+    const session = this.#session;
+    if (session === null) return null;
     const commands: Uint8Array[] = [];
     let bytes = 0;
     for (let i = this.#shipped; ; i++) {
@@ -133,7 +136,7 @@ export class Proposals<Result> {
     }
     if (commands.length === 0) return null;
     const known = this.#settledTo;
-    return { session: this.#session, sequence: known + this.#shipped + 1, known, commands };
+    return { session, sequence: known + this.#shipped + 1, known, commands };
   }
 
   /** The shipment that `next` gave is on its way: from now on its commands may take effect. */
@@ -158,21 +161,38 @@ export class Proposals<Result> {
   observe({ session, sequence, verdict }: Effect<Result>, index: Index): void {
     if (session !== this.#session) return;
     if (verdict.kind === 'early') {
-      if (verdict.expected === this.#settledTo + 1) this.rewind();
-      else this.#beginNewSession();
+      this.rewind();
+      return;
+    }
+    if (verdict.kind === 'forgotten') {
+      // We have seen every entry since these were sent, or been told of those that we missed: none of them took effect.
+      this.#leaveSession();
       return;
     }
     if (verdict.kind === 'repeated' || sequence !== this.#settledTo + 1) return;
     this.#settle({ index, verdict });
   }
 
-  /** Learns from a state that was not reached by applying entries here what came of our commands meanwhile. */
-  recover(outcomeOf: (session: SessionId, sequence: number) => KnownOutcome<Result> | null): void {
-    for (;;) {
-      const outcome = outcomeOf(this.#session, this.#settledTo + 1);
-      if (outcome === null || this.#sent.length === 0) return;
+  /**
+   * Learns from a state that was not reached by applying entries here what came of our commands meanwhile. If our session
+   * was forgotten meanwhile, nobody knows, and to send them again could do them twice.
+   */
+  recover(memory: SessionMemory<Result>): void {
+    const session = this.#session;
+    if (session === null) return;
+    while (this.#sent.length > 0) {
+      const outcome = memory.outcomeOf(session, this.#settledTo + 1);
+      if (outcome === null) break;
       this.#settle(outcome);
     }
+    if (!memory.isForgotten(session)) return;
+    const message = 'this member was away, and the group has forgotten whether it did the command: look at the state';
+    for (const pending of this.#sent.splice(0)) {
+      this.#bytes -= pending.command.byteLength;
+      const error = new RaftError('SESSION_FORGOTTEN', message, { outcome: 'unknown' });
+      this.#end(pending, { kind: 'failed', error });
+    }
+    this.#leaveSession();
   }
 
   #settle({ index, verdict }: KnownOutcome<Result>): void {
@@ -190,11 +210,11 @@ export class Proposals<Result> {
   }
 
   /**
-   * Our session was forgotten. What is on its way under it can never have its turn again, so all of it starts over under
-   * a new one.
+   * Our session was forgotten. What is on its way under it can never have its turn again, so all that has no outcome starts
+   * over under a new one.
    */
-  #beginNewSession(): void {
-    this.#session = this.#newSession();
+  #leaveSession(): void {
+    this.#session = null;
     this.#settledTo = 0;
     this.#shipped = 0;
   }

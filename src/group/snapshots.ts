@@ -208,7 +208,7 @@ export class Snapshots {
       reader.end();
       machine.restore(reader.sections);
     } catch (cause) {
-      fail(unreadable(snapshot, cause));
+      fail(cause instanceof RaftError ? cause : unreadable(snapshot, cause));
       return;
     }
     this.#restoring = null;

@@ -14,6 +14,7 @@ import { type LogEntry, Member, type MemberListener, type MemberStatus, newPropo
 import { type Cancel, defaultProposalLimits, type ProposalOutcome, type Proposals } from '../group/proposals.ts';
 import { type HostId, hostOf } from '../ids.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
+import { encodeCommand } from '../machine/replicated.ts';
 import type { GroupRecord } from '../storage/database.ts';
 import type { Storage } from '../storage/storage.ts';
 import { encodeFrame } from '../transport/codec.ts';
@@ -97,7 +98,7 @@ export class HostedGroup<State, Command, Result> {
   propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void): Cancel {
     if (this.#stopped !== null) throw this.#stopped;
     if (this.#member !== null) return this.#member.propose(command, settle);
-    return this.#proposals.add(command, settle);
+    return this.#proposals.add(encodeCommand(this.#init.machine, command), settle);
   }
 
   /** Why there is no member at work any more; null while there is, or will be. */

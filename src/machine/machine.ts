@@ -1,11 +1,12 @@
 /**
- * What is replicated: a state that changes by commands, in the same way on every member. A definition is a reducer; the
- * machine made from it holds the state of one member.
+ * What is replicated: a state that changes by commands, in the same way on every member. This is the contract between
+ * those who write machines, as a reducer (`reducer.ts`) or over bytes of their own (`byte-machine.ts`), and the part that
+ * applies the log to them (`replicated.ts`).
  */
 import type { Random } from '../core/random.ts';
-import type { Index, Term } from '../core/types.ts';
-import { decode, encode } from '../encoding/msgpack.ts';
-import { freeze } from './freeze.ts';
+import type { Index, NodeId, Term } from '../core/types.ts';
+import { RaftError } from '../errors.ts';
+import { isVersion, maxVersion } from './call.ts';
 
 /** All that a command may depend on beside the state and itself: the same on every member. */
 export interface ApplyContext {
@@ -14,38 +15,75 @@ export interface ApplyContext {
   readonly term: Term;
   /** Milliseconds since 1970 on the clock of the leader that took the command; never less than for the one before. */
   readonly time: number;
+  /** The member that proposed it. */
+  readonly proposer: NodeId;
+  /** The version of the machine that the group runs; never more than this code's. */
+  readonly version: number;
   /** Seeded by the place in the log. */
   readonly random: Random;
 }
 
-export interface Applied<State, Result> {
-  readonly state: State;
-  readonly result: Result;
-}
-
-const noData = new Uint8Array(0);
-
 export const maxMachineNameLength = 128;
 
 /**
- * A replicated state machine. State, commands and results are plain data: what JSON has, byte arrays and dates.
+ * A replicated state machine, as `defineMachine` and `defineByteMachine` make it. Who drives it asks for an instance, and
+ * turns commands and results into bytes and back with it.
  */
 export interface MachineDefinition<State, Command, Result> {
   /** Names the kind of state, in up to 128 characters; a group is joined with the machine that it was founded with. */
   readonly name: string;
+  /** Which version of it this code is, from 1 to 65,535. */
+  readonly version: number;
+  /** The state before the first command. */
   readonly initial: State;
   /**
-   * Gives the state after a command, and what the proposer gets back. Depends on nothing but its arguments, and changes
-   * none of them: states are frozen. Throwing rejects the command, on every member alike, and leaves the state as it was.
+   * Who makes the commands for a group that runs `version`: the oldest version known here that is not older. Its own
+   * `version` is the one that its commands are made for.
    */
-  apply(state: State, command: Command, context: ApplyContext): Applied<State, Result>;
+  forProposals(version: number): Pick<MachineDefinition<unknown, unknown, unknown>, 'version' | 'encode'>;
+  /**
+   * Checks a command, and gives what is proposed in its place.
+   * @throws TypeError for a command that this machine does not take
+   */
+  validate(command: unknown): Command;
+  /**
+   * Checks a command and writes it.
+   * @throws TypeError or another Error for a command that this machine does not take
+   */
+  encode(command: unknown): Uint8Array;
+  /** @throws Error for bytes that `encode` does not give */
+  decode(body: Uint8Array): Command;
+  /** What the value of an outcome stands for. */
+  decodeResult(value: Uint8Array): Result;
+  /** The state before the first command, in a group that runs `version`, which is not newer than this. */
+  create(version: number): MachineInstance<State, Result>;
+  /**
+   * A state from its snapshot.
+   * @param version what the group runs
+   * @param form the `form` of the instance that the snapshot is of; neither is newer than this
+   * @throws Error for sections that are not those of a snapshot
+   */
+  restore(version: number, form: number, sections: Iterable<Uint8Array>): MachineInstance<State, Result>;
 }
 
-/** Gives a definition its types: the identity function, for inference. */
-export function defineMachine<State, Command, Result = void>(
-  definition: MachineDefinition<State, Command, Result>,
-): MachineDefinition<State, Command, Result> {
-  return definition;
+/** The state of one member. */
+export interface MachineInstance<State, Result> {
+  /** The state as this code sees it; the same object until it changes. */
+  readonly state: State;
+  /** The version whose form the state has, and its snapshots. */
+  readonly form: number;
+  /** Applies a command. Throwing rejects it, and leaves the state as it was. */
+  apply(body: Uint8Array, context: ApplyContext): Answer<Result>;
+  /** The group runs `version` from here on, which is not newer than this code. Throwing leaves everything as it was. */
+  upgrade(version: number): void;
+  /** The state as it is now, in sections; what is applied later does not change them. */
+  snapshot(): Iterable<Uint8Array>;
+}
+
+/** What a command gave, and the bytes that stand for it in the replicated state. */
+export interface Answer<Result> {
+  readonly result: Result;
+  readonly value: Uint8Array;
 }
 
 /** What became of a command: it happened, or it was rejected with a reason. */
@@ -54,70 +92,35 @@ export type Verdict<Result> =
   /** The cause is what the machine threw, where it was this member that ran it. */
   | { readonly kind: 'rejected'; readonly reason: string; readonly cause?: unknown };
 
-/** A verdict, and its value as it is kept in the replicated state. */
-export interface Judgement<Result> {
-  readonly verdict: Verdict<Result>;
-  readonly value: Uint8Array;
-}
-
-/** The state of one member, and the only place that changes it. */
-export class Machine<State, Command, Result> {
-  readonly #definition: MachineDefinition<State, Command, Result>;
-  #state: State;
-
-  constructor(definition: MachineDefinition<State, Command, Result>) {
-    this.#definition = definition;
-    this.#state = freeze(definition.initial);
-  }
-
-  get state(): State {
-    return this.#state;
-  }
-
-  apply(command: Uint8Array, context: ApplyContext): Judgement<Result> {
-    try {
-      const { state, result } = this.#definition.apply(this.#state, decodeCommand(command) as Command, context);
-      const value = encodeValue(result);
-      this.#state = freeze(state);
-      return { verdict: { kind: 'applied', result }, value };
-    } catch (cause) {
-      const reason = String(cause);
-      return { verdict: { kind: 'rejected', reason, cause }, value: encodeValue(reason) };
-    }
-  }
-
-  /** The state as it is now, in parts; what is applied later does not change them. */
-  *snapshot(): Generator<Uint8Array> {
-    yield encode(this.#state);
-  }
-
-  /** @throws Error for parts that are not those of a snapshot */
-  restore(parts: readonly Uint8Array[]): void {
-    const [part, ...others] = parts;
-    if (part === undefined || others.length > 0) throw new RangeError(`${parts.length} parts are no state`);
-    this.#state = freeze(decode(part) as State);
-  }
-}
-
-/** A result as it is kept: empty for undefined, which MessagePack does not know. */
-function encodeValue(value: unknown): Uint8Array {
-  return value === undefined ? noData : encode(value);
-}
-
-/** What `Judgement.value` stands for. */
-export function decodeValue(value: Uint8Array): unknown {
-  return value.byteLength === 0 ? undefined : decode(value);
-}
-
-/** @throws Error for a command that is not plain data */
-export function encodeCommand(command: unknown): Uint8Array {
-  return encode(command);
-}
-
 /**
- * Decodes a copy: what the machine gets, and may keep, is never a view into the log.
- * @throws Error for bytes that are no command
+ * Checks a command before it is proposed, and gives what is proposed in its place: defaults filled in, as the machine's
+ * schema says.
+ * @throws RaftError INVALID_ARGUMENT
  */
-export function decodeCommand(bytes: Uint8Array): unknown {
-  return freeze(decode(new Uint8Array(bytes)));
+export function validateCommand<Command>(
+  machine: Pick<MachineDefinition<unknown, Command, unknown>, 'validate'>,
+  command: unknown,
+): Command {
+  return orInvalid(() => machine.validate(command));
+}
+
+/** Runs something that throws for bad arguments. */
+export function orInvalid<Value>(action: () => Value): Value {
+  try {
+    return action();
+  } catch (cause) {
+    if (cause instanceof RaftError) throw cause;
+    throw new RaftError('INVALID_ARGUMENT', cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+/** @throws RaftError INVALID_ARGUMENT */
+export function checkNameAndVersion(name: string, version: number): void {
+  if (typeof name !== 'string' || name === '' || name.length > maxMachineNameLength) {
+    throw new RaftError('INVALID_ARGUMENT', `the machine's name must have 1 to ${maxMachineNameLength} characters`);
+  }
+  if (!isVersion(version)) {
+    const range = `a whole number from 1 to ${maxVersion}`;
+    throw new RaftError('INVALID_ARGUMENT', `the version of the machine ${name} must be ${range}, not ${version}`);
+  }
 }

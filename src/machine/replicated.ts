@@ -1,84 +1,208 @@
 /**
- * Applies the log to a machine: opens each envelope, asks whose turn it is, and runs the command if it is its turn. The
- * sessions, and the time that has passed, are part of the replicated state, and of its snapshots (S5, C3).
+ * Applies the log to a machine: opens each envelope, asks whose turn it is, and does what is asked for if it is its turn.
+ * The sessions, the time that has passed and the version that the group runs are part of the replicated state, and of its
+ * snapshots (S5, C3).
+ *
+ * The first call in the log sets the version that the group runs; from then on it changes by a call for that alone. A
+ * command that was made for a newer one is rejected on every member alike. So a command or a snapshot is never guessed at:
+ * code that is older than the version that the group moves to stops right there.
  */
-import { seededRandom } from '../core/random.ts';
+import { seededRandom, type Random } from '../core/random.ts';
 import type { Entry, Index } from '../core/types.ts';
 import { FieldReader } from '../encoding/fields.ts';
 import { decode, encode } from '../encoding/msgpack.ts';
-import { decodeEnvelope, type SessionId } from './envelope.ts';
-import { decodeValue, Machine, type MachineDefinition, type Verdict } from './machine.ts';
+import { RaftError } from '../errors.ts';
+import { type Call, decodeCall, encodeCall, maxVersion } from './call.ts';
+import { decodeEnvelope, type Envelope, type SessionId } from './envelope.ts';
+import { type ApplyContext, type MachineDefinition, type MachineInstance, orInvalid, type Verdict } from './machine.ts';
+import { readReason, reasonOf, storedReason } from './reasons.ts';
 import { Sessions, type Turn } from './sessions.ts';
 
 /** What an entry did, for whoever proposed it. */
 export interface Effect<Result> {
+  readonly kind: 'effect';
   readonly session: SessionId;
   readonly sequence: number;
-  /** `repeated` and `early` entries changed nothing. */
+  /** `repeated`, `early` and `forgotten` entries changed nothing. */
   readonly verdict: Verdict<Result> | Exclude<Turn, { readonly kind: 'next' }>;
 }
 
-/** What came of a command that took effect, and where in the log. */
+/** Nothing was applied: from this entry on the group runs a version that this code does not know. */
+export interface UpgradeRequired {
+  readonly kind: 'upgrade-required';
+  readonly version: number;
+}
+
+/** What came of a call that took effect, and where in the log. */
 export interface KnownOutcome<Result> {
   readonly index: Index;
   readonly verdict: Verdict<Result>;
 }
 
-const snapshotVersion = 1;
+/** What a proposer asks after it has missed a part of the log. */
+export interface SessionMemory<Result> {
+  lastOf(session: SessionId): number;
+  outcomeOf(session: SessionId, sequence: number): KnownOutcome<Result> | null;
+  isForgotten(session: SessionId): boolean;
+}
 
-export class ReplicatedMachine<State, Command, Result> {
-  readonly #machine: Machine<State, Command, Result>;
+/** What becomes of a call whose turn it is; the value is what is kept of it. */
+interface Judgement<Result> {
+  readonly verdict: Verdict<Result>;
+  readonly value: Uint8Array;
+}
+
+const snapshotVersion = 2;
+const noData = new Uint8Array(0);
+
+export class ReplicatedMachine<State, Command, Result> implements SessionMemory<Result> {
+  readonly #definition: MachineDefinition<State, Command, Result>;
+  #instance: MachineInstance<State, Result>;
+  /** Null before the first call. */
+  #version: number | null = null;
   #sessions: Sessions;
   #time = 0;
 
   constructor(definition: MachineDefinition<State, Command, Result>, sessions: Sessions = new Sessions()) {
-    this.#machine = new Machine(definition);
+    this.#definition = definition;
+    this.#instance = definition.create(definition.version);
     this.#sessions = sessions;
   }
 
   get state(): State {
-    return this.#machine.state;
+    return this.#instance.state;
   }
 
-  /** The last command of a session that took effect; 0 for one that is not known. */
+  /** Which version of the machine this code is. */
+  get ownVersion(): number {
+    return this.#definition.version;
+  }
+
+  /** The version of the machine that the group runs; null as long as nothing was proposed in it. */
+  get version(): number | null {
+    return this.#version;
+  }
+
+  /**
+   * A command as it is proposed: checked, and made for the version that the group runs.
+   * @throws RaftError INVALID_ARGUMENT, VERSION_NOT_IN_FORCE
+   */
+  encode(command: unknown): Uint8Array {
+    if (this.#version === null) return encodeCommand(this.#definition, command);
+    const maker = this.#definition.forProposals(this.#version);
+    const { version } = maker;
+    if (version > this.#version) {
+      const remedy = 'move the group first, or give `defineMachine` the earlier one as `previous`';
+      const message = `the group runs version ${this.#version} of the machine, and this code proposes for ${version}: ${remedy}`;
+      throw new RaftError('VERSION_NOT_IN_FORCE', message);
+    }
+    return orInvalid(() => encodeCall({ kind: 'command', version, body: maker.encode(command) }));
+  }
+
+  /** The command of an entry; null for one that carries none, or none that can be read. */
+  commandOf({ kind, data }: Entry): Command | null {
+    if (kind !== 'command') return null;
+    try {
+      const call = decodeCall(decodeEnvelope(data).call);
+      return call.kind === 'command' ? this.#definition.decode(call.body) : null;
+    } catch {
+      return null;
+    }
+  }
+
+  /** The last call of a session that took effect; 0 for one that is not known. */
   lastOf(session: SessionId): number {
     return this.#sessions.last(session);
   }
 
-  /** What came of a command; null when it did not take effect, or its proposer has said that it knows. */
+  /** Whether a session may have done something that nobody remembers; nothing of it takes effect any more then. */
+  isForgotten(session: SessionId): boolean {
+    return this.#sessions.isForgotten(session);
+  }
+
+  /** What came of a call; null when it did not take effect, or its proposer has said that it knows. */
   outcomeOf(session: SessionId, sequence: number): KnownOutcome<Result> | null {
     const outcome = this.#sessions.outcome(session, sequence);
     if (outcome === null) return null;
-    const value = decodeValue(outcome.value);
-    const verdict: Verdict<Result> = outcome.isApplied
-      ? { kind: 'applied', result: value as Result }
-      : { kind: 'rejected', reason: String(value) };
-    return { index: outcome.index, verdict };
+    const { index, isApplied, value } = outcome;
+    return {
+      index,
+      verdict: isApplied
+        ? { kind: 'applied', result: this.#definition.decodeResult(value) }
+        : { kind: 'rejected', reason: readReason(value) },
+    };
   }
 
-  /** Null for an entry that carries no command, or none that anybody could read. */
-  apply({ index, term, kind, data }: Entry): Effect<Result> | null {
-    if (kind !== 'command') return null;
-    const envelope = tryDecode(data);
-    if (envelope === null) return null;
-    const { session, sequence, known, command } = envelope;
+  /** Null for an entry that carries no call, or none that anybody could read. */
+  apply(entry: Entry): Effect<Result> | UpgradeRequired | null {
+    if (entry.kind !== 'command') return null;
+    const read = tryRead(entry.data);
+    if (read === null) return null;
+    const { envelope, call } = read;
+    const { session, sequence, known } = envelope;
     const turn = this.#sessions.turn(session, sequence);
-    if (turn.kind !== 'next') return { session, sequence, verdict: turn };
+    if (turn.kind !== 'next') return { kind: 'effect', session, sequence, verdict: turn };
+    if (this.#version === null || call.kind === 'upgrade') {
+      if (call.version > this.#definition.version) return { kind: 'upgrade-required', version: call.version };
+    }
+    const proposer = this.#sessions.proposer(session) ?? envelope.proposer;
+    if (proposer === null) return null;
     this.#time = Math.max(this.#time, envelope.time);
-    const random = seededRandom(index ^ Math.imul(term, 0x9e3779b9));
-    const { verdict, value } = this.#machine.apply(command, { index, term, time: this.#time, random });
-    this.#sessions.record(session, sequence, known, { index, isApplied: verdict.kind === 'applied', value });
-    return { session, sequence, verdict };
+    this.#begin(call.version);
+    const { verdict, value } = call.kind === 'upgrade' ? this.#upgrade(call.version) : this.#run(call, entry, proposer);
+    const outcome = { index: entry.index, isApplied: verdict.kind === 'applied', value };
+    this.#sessions.record(session, proposer, sequence, known, this.#time, outcome);
+    return { kind: 'effect', session, sequence, verdict };
+  }
+
+  /** The group is new: it runs the version of whoever is the first to propose something. */
+  #begin(version: number): void {
+    if (this.#version !== null) return;
+    this.#version = version;
+    if (version < this.#definition.version) this.#instance = this.#definition.create(version);
+  }
+
+  #run(
+    { version, body }: Extract<Call, { kind: 'command' }>,
+    { index, term }: Entry,
+    proposer: ApplyContext['proposer'],
+  ): Judgement<Result> {
+    return this.#judge((running) => {
+      if (version > running) throw new NotInForce(`it was made for version ${version}, and the group runs ${running}`);
+      const context = new Context(index, term, this.#time, proposer, running);
+      const { result, value } = this.#instance.apply(body, context);
+      return { verdict: { kind: 'applied', result }, value };
+    });
+  }
+
+  #upgrade(version: number): Judgement<Result> {
+    return this.#judge((running) => {
+      if (version > running) {
+        this.#instance.upgrade(version);
+        this.#version = version;
+      }
+      return { verdict: { kind: 'applied', result: undefined as Result }, value: noData };
+    });
+  }
+
+  /** Whatever throws rejects the call. */
+  #judge(action: (running: number) => Judgement<Result>): Judgement<Result> {
+    try {
+      return action(this.#version ?? this.#definition.version);
+    } catch (cause) {
+      return { verdict: { kind: 'rejected', reason: reasonOf(cause), cause }, value: storedReason(cause) };
+    }
   }
 
   /** The state as it is now, in sections; what is applied later does not change them. */
   snapshot(): Iterable<Uint8Array> {
-    const head = encode([snapshotVersion, this.#time]);
-    return [head, this.#sessions.encode(), ...this.#machine.snapshot()];
+    const head = encode([snapshotVersion, this.#time, this.#version, this.#instance.form]);
+    return concatenate([head, this.#sessions.encode()], this.#instance.snapshot());
   }
 
   /**
    * Takes over the state of a snapshot, wholly or not at all.
+   * @throws RaftError UPGRADE_REQUIRED for one of a newer version of the machine than this code is
    * @throws Error for sections that are not those of a snapshot
    */
   restore(sections: readonly Uint8Array[]): void {
@@ -87,19 +211,80 @@ export class ReplicatedMachine<State, Command, Result> {
     const fields = new FieldReader(decode(head, 1));
     fields.integer(snapshotVersion, snapshotVersion);
     const time = fields.integer();
-    const restored = new Sessions();
-    restored.restore(sessions);
-    this.#machine.restore(parts);
+    const version = fields.integerOrNull();
+    const form = fields.integer(1, maxVersion);
+    const newest = Math.max(version ?? 0, form);
+    if (newest > this.#definition.version) throw upgradeRequired(newest, this.#definition.version);
+    const restored = this.#sessions.restored(sessions);
+    this.#instance = this.#definition.restore(version ?? this.#definition.version, form, parts);
     this.#sessions = restored;
+    this.#version = version;
     this.#time = time;
   }
 }
 
-/** A committed entry that is no envelope has the same effect on every member: none. */
-function tryDecode(data: Uint8Array): ReturnType<typeof decodeEnvelope> | null {
+/**
+ * A command as it is proposed by whoever does not know yet which version the group runs: made for that of this code.
+ * @throws RaftError INVALID_ARGUMENT
+ */
+export function encodeCommand(machine: MachineDefinition<unknown, unknown, unknown>, command: unknown): Uint8Array {
+  return orInvalid(() => encodeCall({ kind: 'command', version: machine.version, body: machine.encode(command) }));
+}
+
+/** The decision that the group runs the version of this code from here on, as it is proposed. */
+export function encodeUpgrade({ version }: Pick<MachineDefinition<unknown, unknown, unknown>, 'version'>): Uint8Array {
+  return encodeCall({ kind: 'upgrade', version });
+}
+
+/** What to say to whoever runs older code than its group. */
+export function upgradeRequired(version: number, own: number): RaftError {
+  const message = `the group runs version ${version} of the machine, and this code is version ${own}: reload with newer code`;
+  return new RaftError('UPGRADE_REQUIRED', message);
+}
+
+/** The random source is made for those who draw. */
+class Context implements ApplyContext {
+  readonly index: Index;
+  readonly term: ApplyContext['term'];
+  readonly time: number;
+  readonly proposer: ApplyContext['proposer'];
+  readonly version: number;
+  #random: Random | null = null;
+
+  constructor(
+    index: Index,
+    term: ApplyContext['term'],
+    time: number,
+    proposer: ApplyContext['proposer'],
+    version: number,
+  ) {
+    this.index = index;
+    this.term = term;
+    this.time = time;
+    this.proposer = proposer;
+    this.version = version;
+  }
+
+  get random(): Random {
+    this.#random ??= seededRandom(this.index ^ Math.imul(this.term, 0x9e3779b9));
+    return this.#random;
+  }
+}
+
+class NotInForce extends Error {
+  override readonly name = 'NotInForce';
+}
+
+/** A committed entry that cannot be read has the same effect on every member: none. */
+function tryRead(data: Uint8Array): { readonly envelope: Envelope; readonly call: Call } | null {
   try {
-    return decodeEnvelope(data);
+    const envelope = decodeEnvelope(data);
+    return { envelope, call: decodeCall(envelope.call) };
   } catch {
     return null;
   }
+}
+
+function* concatenate(...lists: Iterable<Uint8Array>[]): Generator<Uint8Array> {
+  for (const list of lists) yield* list;
 }

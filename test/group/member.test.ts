@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../src/core/random.ts';
 import { RaftError } from '../../src/errors.ts';
-import { defineMachine } from '../../src/machine/machine.ts';
+import { defineMachine } from '../../src/machine/reducer.ts';
 import type { MemberMessage } from '../../src/transport/messages.ts';
 import { type Proposal, World } from './world.ts';
 
@@ -200,6 +200,7 @@ describe('C1 an outcome is one of three', () => {
     const group = world();
     group.elect();
     const [follower = ''] = group.followers();
+    group.clock.until(() => group.member(follower).status().applied > 0, 'a follower that is up to date');
     const proposal = group.propose(follower, { add: 'x' });
     group.clock.settle();
     proposal.cancel('ABORTED', 'the caller gave up');

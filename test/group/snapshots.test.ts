@@ -1,9 +1,11 @@
 /** Snapshots of members at work: taken by themselves, restored at the start, and sent to those who are behind the log. */
 import { describe, expect, test } from 'vitest';
-import { defineMachine } from '../../src/machine/machine.ts';
+import { defineMachine } from '../../src/machine/reducer.ts';
 import { World } from './world.ts';
 
-type Command = { add: string };
+interface Command {
+  add: string;
+}
 
 const list = defineMachine({
   name: 'list',
@@ -67,6 +69,7 @@ describe('a member', () => {
     const group = new World(list, ['a', 'b', 'c'], everyTen);
     const leader = group.elect();
     const [proposer = ''] = group.followers();
+    group.clock.until(() => group.member(proposer).status().applied > 0, 'a follower that is up to date');
     // The commands reach the leader, and no word comes back.
     group.loses = ({ to }) => to === proposer;
     const proposals = ['p', 'q', 'r'].map((add) => group.propose(proposer, { add }));
