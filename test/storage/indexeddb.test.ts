@@ -68,6 +68,27 @@ describe('the IndexedDB store, when the disk lies', () => {
     expect(await load(second.storage)).toMatchObject({ code: 'STORAGE_CORRUPT' });
   });
 
+  test('a record that is old, or gone without a gap, is noticed: the others are not those of the same commit', async () => {
+    for (const spoil of ['revert', 'remove', 'resurrect'] as const) {
+      const name = `corrupt-${++databases}`;
+      const database = await IndexedDbDatabase.open(name);
+      const store = await Store.open(() => Promise.resolve(database.storage(group)));
+      await store.write({ ...founding, entries: range(1, 3, 1) });
+      await store.write({ entries: range(4, 5, 1) });
+      const raw = await openDB(name);
+      const [first, last] = [
+        [group, 1],
+        [group, 4],
+      ];
+      const before = (await raw.get('entries', last)) as Uint8Array;
+      await store.write({ truncateFrom: 4, entries: spoil === 'resurrect' ? [] : range(4, 5, 2) });
+      if (spoil === 'remove') await raw.delete('entries', last);
+      else await raw.put('entries', before, last);
+      expect(await codeOf(store.reopen())).toBe('STORAGE_CORRUPT');
+      expect(await raw.get('entries', first)).toBeDefined();
+    }
+  });
+
   test('D11 a record of a version from the future is refused, not guessed at', async () => {
     const { raw, storage } = await prepared();
     const bytes = (await raw.get('hardStates', group)) as Uint8Array;
