@@ -97,12 +97,14 @@ export class Connection {
     return (this.#database ??= openDatabase(this.#name, this.#blockedGraceMs, false));
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#isClosed = true;
-    const closed = this.#database?.then((database) => {
-      database.close();
-    });
-    closed?.catch(() => undefined);
+    await this.#database?.then(
+      (database) => {
+        database.close();
+      },
+      () => undefined,
+    );
   }
 }
 

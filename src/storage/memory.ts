@@ -210,7 +210,8 @@ export class MemoryDatabase implements Database {
     return new MemoryStorage(found.disk);
   }
 
-  close(): void {
+  close(): Promise<void> {
     // Nothing is held open.
+    return Promise.resolve();
   }
 }

@@ -141,7 +141,7 @@ describe('the IndexedDB store, when the disk lies', () => {
     const database = await IndexedDbDatabase.open(`corrupt-${databases}`);
     const closing = database.storage(group);
     await load(closing);
-    database.close();
+    await database.close();
     const errors = await Promise.all(
       [1, 2].map(() => new Promise((done) => closing.write({ hardState: null, truncateFrom: 2, entries: [] }, done))),
     );
