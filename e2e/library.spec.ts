@@ -73,7 +73,7 @@ async function stored(page: Page): Promise<{ term: number; vote: string | null; 
     ]);
     database.close();
     return {
-      hardState: [...(hardStates[0] as Uint8Array)],
+      hardState: [...(hardStates.at(-1) as Uint8Array)],
       keys: entryKeys.map((key) => (key as [string, number])[1]),
       records: entryRecords.map((record: Uint8Array) => [...record]),
     };

@@ -3,13 +3,13 @@
  * database, which must not wait for us; an older tab does not let go of it; the browser drops the connection, as Safari
  * does with pages in the background, and it has to be opened again.
  */
-import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+import { type DBSchema, type IDBPDatabase, type IDBPObjectStore, openDB, type StoreNames } from 'idb';
 import type { Index } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import type { GroupId } from '../ids.ts';
 import type { GroupRecord } from './database.ts';
 
-/** Version 1 had no `epochs`, `snapshots` and `chunks`. */
+/** Version 1 had no `snapshots` and `chunks`, and one hard state for each group, under its id. */
 const schemaVersion = 2;
 
 /** How long an older tab may take to let go of the database: it may have to end a transaction first. */
@@ -19,9 +19,8 @@ export interface Schema extends DBSchema {
   /** What is said of the host, as structured clones: nobody sees the bytes of a private key. */
   host: { key: 'id' | 'keys'; value: unknown };
   groups: { key: GroupId; value: GroupRecord };
-  epochs: { key: GroupId; value: Uint8Array };
   starts: { key: GroupId; value: Uint8Array };
-  hardStates: { key: GroupId; value: Uint8Array };
+  hardStates: { key: [GroupId, number]; value: Uint8Array };
   snapshots: { key: GroupId; value: Uint8Array };
   entries: { key: [GroupId, Index]; value: Uint8Array };
   chunks: { key: [GroupId, slot: number, offset: number]; value: Uint8Array };
@@ -128,7 +127,8 @@ function openDatabase(name: string, blockedGraceMs: number, mayCreate: boolean):
             database.createObjectStore(store);
           }
         }
-        for (const store of ['epochs', 'snapshots', 'chunks'] as const) database.createObjectStore(store);
+        for (const store of ['snapshots', 'chunks'] as const) database.createObjectStore(store);
+        if (oldVersion === 1) void renumber(transaction.objectStore('hardStates'));
       },
       blocking(_current, _blocked, event) {
         // Another tab upgrades or deletes the database: it must not wait for us.
@@ -159,4 +159,16 @@ function openDatabase(name: string, blockedGraceMs: number, mayCreate: boolean):
         clearTimeout(graceTimer);
       });
   });
+}
+
+/** Every hard state of version 1 becomes the first of its group. */
+async function renumber(
+  hardStates: IDBPObjectStore<Schema, StoreNames<Schema>[], 'hardStates', 'versionchange'>,
+): Promise<void> {
+  for (const key of await hardStates.getAllKeys()) {
+    const group = key as unknown as GroupId;
+    const record = await hardStates.get(key);
+    if (record !== undefined) await hardStates.put(record, [group, 1]);
+    await hardStates.delete(key);
+  }
 }

@@ -5,7 +5,7 @@
 import type { ClassicLevel } from 'classic-level';
 import { RaftError } from '../errors.ts';
 import type { GroupId } from '../ids.ts';
-import type { Change, GroupRecords, StoredRecords } from './group-records.ts';
+import type { Change, ClaimedRecords, GroupRecords, OrderedTable } from './group-records.ts';
 import { lastNumber, orderedKey, orderedRange, singleKey } from './level-keys.ts';
 import type { Durability } from './storage.ts';
 
@@ -78,20 +78,26 @@ export class LevelRecords implements GroupRecords {
     return this.#durability;
   }
 
-  claim(): Promise<StoredRecords> {
+  claim(claim: Uint8Array): Promise<ClaimedRecords> {
     return this.#do('reading the storage', async () => {
       this.#ownership.claim(this);
-      const singles = (['starts', 'hardStates', 'snapshots'] as const).map((table) => singleKey(table, this.#group));
-      const [start, hardState, snapshots] = (await this.#level.getMany(singles)).map(plain);
-      const range = orderedRange('entries', this.#group, 0, Number.POSITIVE_INFINITY);
-      const entries = await this.#level.iterator(range).all();
-      return {
-        start,
-        hardState,
-        snapshots,
-        entries: entries.map(([key, value]) => [lastNumber(key), plain(value)] as const),
-      };
+      const singles = (['starts', 'snapshots'] as const).map((table) => singleKey(table, this.#group));
+      const [start, snapshots] = (await this.#level.getMany(singles)).map(plain);
+      const [hardStates, entries] = [await this.#all('hardStates'), await this.#all('entries')];
+      const claimed = (hardStates.at(-1)?.[0] ?? 0) + 1;
+      await this.#level.put(orderedKey('hardStates', this.#group, [claimed]), claim, this.#writing);
+      return { start, snapshots, hardStates, entries, claimed };
     });
+  }
+
+  async #all(table: OrderedTable): Promise<(readonly [number, unknown])[]> {
+    const range = orderedRange(table, this.#group, 0, Number.POSITIVE_INFINITY);
+    const records = await this.#level.iterator(range).all();
+    return records.map(([key, value]) => [lastNumber(key), plain(value)] as const);
+  }
+
+  get #writing(): { readonly sync: boolean } {
+    return { sync: this.#asked === 'strict' };
   }
 
   commit(changes: readonly Change[]): Promise<void> {
@@ -109,7 +115,7 @@ export class LevelRecords implements GroupRecords {
           operations.push({ type: 'put', key, value: bytes });
         }
       }
-      await this.#level.batch(operations, { sync: this.#asked === 'strict' });
+      await this.#level.batch(operations, this.#writing);
       this.#durability = this.#asked;
     });
   }

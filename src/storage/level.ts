@@ -102,8 +102,8 @@ export class LevelDatabase implements Database {
     try {
       await this.#ownership(group).after(async () => {
         const keys = [groupKey(group)];
-        for (const table of ['starts', 'hardStates', 'snapshots'] as const) keys.push(singleKey(table, group));
-        for (const table of ['entries', 'chunks'] as const) {
+        for (const table of ['starts', 'snapshots'] as const) keys.push(singleKey(table, group));
+        for (const table of ['hardStates', 'entries', 'chunks'] as const) {
           const range = orderedRange(table, group, 0, Number.POSITIVE_INFINITY);
           for (const key of await this.#level.keys(range).all()) keys.push(key);
         }

@@ -82,14 +82,14 @@ export function open<Content>(
   }
 }
 
-/** How often a store was taken over: whoever finds another epoch than its own is not the owner any more. */
-export function encodeEpoch(epoch: number): Uint8Array {
-  return seal([epoch]);
+/** Lies among the hard states where the store was taken over. */
+export function encodeClaim(): Uint8Array {
+  return seal([]);
 }
 
 /** @throws RaftError STORAGE_CORRUPT */
-export function decodeEpoch(record: unknown): number {
-  return open('the fencing epoch', record, (fields) => fields.integer(1));
+export function isClaim(record: unknown): boolean {
+  return open('the hard state', record, (fields) => fields.remaining === 0);
 }
 
 /** The hard state, and the sum of the other records that were there when it was written; null before version 2. */

@@ -45,7 +45,7 @@ describe('the IndexedDB store, when the disk lies', () => {
   };
 
   test.each([
-    ['hardStates', group, 'the hard state'],
+    ['hardStates', [group, 3], 'the hard state'],
     ['starts', group, 'the start of the log'],
     ['entries', [group, 2], 'the record of entries from 2 on'],
   ] as const)('a flipped bit in %s stops the member and names the record', async (store, key, name) => {
@@ -91,10 +91,10 @@ describe('the IndexedDB store, when the disk lies', () => {
 
   test('D11 a record of a version from the future is refused, not guessed at', async () => {
     const { raw, storage } = await prepared();
-    const bytes = (await raw.get('hardStates', group)) as Uint8Array;
+    const bytes = (await raw.get('hardStates', [group, 3])) as Uint8Array;
     bytes[4] = 9;
     new DataView(bytes.buffer, bytes.byteOffset).setUint32(0, crc32c(bytes.subarray(4)), true);
-    await raw.put('hardStates', bytes, group);
+    await raw.put('hardStates', bytes, [group, 3]);
     expect(String(await load(storage))).toContain('has format version 9, this code reads up to 2');
   });
 
@@ -124,15 +124,30 @@ describe('the IndexedDB store, when the disk lies', () => {
     expect((await store.reopen())?.entries).toHaveLength(4);
   });
 
-  test('a flipped bit in the list of snapshots, or in the fencing epoch, stops the member', async () => {
-    for (const table of ['snapshots', 'epochs']) {
-      const { raw, storage } = await prepared();
-      const record =
-        table === 'epochs' ? ((await raw.get(table, group)) as Uint8Array) : Uint8Array.of(1, 2, 3, 4, 5, 6);
-      record[record.length - 1] = (record.at(-1) ?? 0) ^ 1;
-      await raw.put(table, record, group);
-      expect(await load(storage)).toMatchObject({ code: 'STORAGE_CORRUPT' });
+  test('a list of snapshots that is none stops the member', async () => {
+    const { raw, storage } = await prepared();
+    await raw.put('snapshots', Uint8Array.of(1, 2, 3, 4, 5, 6), group);
+    expect(await load(storage)).toMatchObject({ code: 'STORAGE_CORRUPT' });
+  });
+
+  test('hard states that were replaced are removed now and then; the claims among them stay', async () => {
+    const name = `corrupt-${++databases}`;
+    const database = await IndexedDbDatabase.open(name);
+    const store = await Store.open(() => Promise.resolve(database.storage(group)));
+    await store.write(founding);
+    const raw = await openDB(name);
+    const numbers = async () =>
+      ((await raw.getAllKeys('hardStates')) as [string, number][]).map(([, number]) => number);
+    for (let term = 1; term <= 200; term++) await store.write({ hardState: { term, vote: null, commit: 0 } });
+    expect((await numbers()).length).toBeLessThan(70);
+    expect((await numbers())[0]).toBe(1);
+    for (let i = 0; i < 5; i++) {
+      expect((await store.reopen())?.hardState.term).toBe(200 + i * 70);
+      for (let term = 1; term <= 70; term++) {
+        await store.write({ hardState: { term: 200 + i * 70 + term, vote: null, commit: 0 } });
+      }
     }
+    expect((await numbers()).length).toBeLessThan(75);
   });
 
   test('D8 a failed write fails that batch and all after it, and what was acknowledged stays', async () => {
