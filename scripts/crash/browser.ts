@@ -110,18 +110,17 @@ export class BrowserVictim {
     // The answer never comes: who would send it is gone.
     void session.send('Page.crash').catch(() => undefined);
     await crashed;
-    await victim.close();
-    const back = await this.#openPage(context);
-    this.#pages = [...this.#pages.filter((page) => page !== victim), back];
-    await this.#readVotes(back);
-    await back.evaluate(() => crashPage.reopen());
-    // Others go on with their flood meanwhile: they are opened again, so that what they have is what they stored.
-    for (const page of this.#pages) {
-      if (page === back) continue;
+    // The others are opened again as well, which ends their flood, so that what they have is what they stored.
+    const others = this.#pages.filter((page) => page !== victim);
+    for (const page of others) {
       await page.reload();
       await page.waitForFunction(() => 'crashPage' in globalThis);
-      await page.evaluate(() => crashPage.reopen());
     }
+    await victim.close();
+    const back = await this.#openPage(context);
+    this.#pages = [...others, back];
+    await this.#readVotes(back);
+    await Promise.all(this.#pages.map((page) => page.evaluate(() => crashPage.reopen())));
     await this.#settle(`renderer ${this.#round}`);
   }
 
