@@ -13,6 +13,7 @@ const mayImport = {
   simulation: ['core', 'encoding', 'machine', 'storage', 'transport', 'group'],
   host: ['core', 'encoding', 'identity', 'machine', 'storage', 'transport', 'group'],
   testing: ['core', 'encoding', 'storage'],
+  node: ['core', 'encoding', 'storage'],
 };
 
 /** Contracts and pure helpers: the files of a layer that `group` may know. The concrete adapters are chosen in `host`. */
@@ -63,10 +64,17 @@ module.exports = {
     },
     {
       name: 'library-has-no-node',
-      comment: 'the library runs in a browser: Node modules belong to signaling-server and scripts',
+      comment: 'the library runs in a browser: Node modules belong to the Node edge, signaling-server and scripts',
       severity: 'error',
-      from: { path: '^src/' },
+      from: { path: '^src/', pathNot: '^src/(node/|storage/level)' },
       to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'level-is-for-node',
+      comment: 'LevelDB is chosen by the Node edge alone: everything else runs in a browser too',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(node/|storage/level)' },
+      to: { path: '^src/storage/level' },
     },
     {
       name: 'broker-knows-nothing-of-raft',

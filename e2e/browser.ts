@@ -28,12 +28,15 @@ export async function serve(folder: string, plugins: Plugin[] = []): Promise<Sit
   return { url: server.resolvedUrls?.local[0] ?? '', close: () => server.close() };
 }
 
-/** A browser with a profile of its own on disk: an ordinary context keeps IndexedDB in memory. */
-export function openBrowser(profile: string): Promise<BrowserContext> {
+/**
+ * A browser with a profile of its own on disk: an ordinary context keeps IndexedDB in memory.
+ * @param more arguments beside those that it always needs
+ */
+export function openBrowser(profile: string, more: readonly string[] = []): Promise<BrowserContext> {
   return chromium.launchPersistentContext(profile, {
     executablePath: ensureChromium(),
     headless: true,
-    args: chromiumArguments(),
+    args: [...chromiumArguments(), ...more],
     viewport: { width: 1100, height: 800 },
   });
 }

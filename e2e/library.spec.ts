@@ -73,7 +73,7 @@ async function stored(page: Page): Promise<{ term: number; vote: string | null; 
     ]);
     database.close();
     return {
-      hardState: [...(hardStates[0] as Uint8Array)],
+      hardState: [...(hardStates.at(-1) as Uint8Array)],
       keys: entryKeys.map((key) => (key as [string, number])[1]),
       records: entryRecords.map((record: Uint8Array) => [...record]),
     };
@@ -268,14 +268,4 @@ test('durability is asked for as strict, and what the browser granted is reporte
   const [page] = (await found(browserContext, address, broker.url, 1)) as [Page];
   await propose(page, 'x');
   expect((await status(page))?.member?.durability).toBe('strict');
-});
-
-test('the store of IndexedDB passes the acceptance suite in a real browser', async ({
-  browserContext,
-  harness: address,
-}) => {
-  const page = await open(browserContext, address);
-  const results = await page.evaluate(() => harness.acceptStore());
-  expect(results.filter((result) => !result.startsWith('ok'))).toEqual([]);
-  expect(results.length).toBeGreaterThan(12);
 });

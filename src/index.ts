@@ -21,6 +21,7 @@ export type { GroupId } from './ids.ts';
 export { type ByteMachine, type ByteMachineOptions, defineByteMachine } from './machine/byte-machine.ts';
 export { type ApplyContext, type MachineDefinition, validateCommand } from './machine/machine.ts';
 export { type Applied, defineMachine, type MachineOptions, type ReducerMachine } from './machine/reducer.ts';
+export { type Persistence, persistStorage } from './storage/browser-quota.ts';
 export type { Durability } from './storage/storage.ts';
 export type { MemberReport } from './transport/messages.ts';
 export type { SignalingState } from './transport/transport.ts';
@@ -61,8 +62,12 @@ const maxFounders = 9;
 /** Public STUN servers, which tell a host its address as others see it. */
 const defaultIceServers: readonly RTCIceServer[] = [{ urls: 'stun:stun.l.google.com:19302' }];
 
-function tabOptions({ storage = 'indexeddb', iceServers = defaultIceServers }: TabOptions): BrowserHostOptions {
-  return { storage, iceServers };
+function tabOptions({
+  storage = 'indexeddb',
+  durability = 'strict',
+  iceServers = defaultIceServers,
+}: TabOptions): BrowserHostOptions {
+  return { storage, durability, iceServers };
 }
 
 function checkMachine({ name }: { readonly name: string }): void {

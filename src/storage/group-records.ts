@@ -5,12 +5,18 @@
 import type { Durability } from './storage.ts';
 
 /** One record for each group. */
-export type SingleTable = 'starts' | 'hardStates' | 'snapshots';
+export type SingleTable = 'starts' | 'snapshots';
 
-/** Many records for each group, in the order of their keys: the index of the first entry; a slot and an offset in it. */
-export type OrderedTable = 'entries' | 'chunks';
+/**
+ * Many records for each group, in the order of their keys: a number that counts up; the index of the first entry; a slot
+ * and an offset in it.
+ */
+export type OrderedTable = 'hardStates' | 'entries' | 'chunks';
 
-/** A record to put, or those to delete whose key begins with a number from `from` to less than `to`. */
+/**
+ * A record to put, or those to delete whose key begins with a number from `from` to less than `to`. A record of
+ * `hardStates` is never overwritten.
+ */
 export type Change =
   | { readonly table: SingleTable; readonly bytes: Uint8Array }
   | { readonly table: OrderedTable; readonly key: readonly number[]; readonly bytes: Uint8Array }
@@ -19,10 +25,15 @@ export type Change =
 /** Everything but the chunks; undefined where there is no such record. Not one of them has been checked. */
 export interface StoredRecords {
   readonly start: unknown;
-  readonly hardState: unknown;
   readonly snapshots: unknown;
-  /** In the order of their keys. */
+  /** In the order of their keys, as the entries; without the claim that was just made. */
+  readonly hardStates: readonly (readonly [number: number, record: unknown])[];
   readonly entries: readonly (readonly [firstIndex: number, record: unknown])[];
+}
+
+export interface ClaimedRecords extends StoredRecords {
+  /** The number of our claim among the hard states. */
+  readonly claimed: number;
 }
 
 export interface GroupRecords {
@@ -30,15 +41,15 @@ export interface GroupRecords {
   readonly durability: Durability;
 
   /**
-   * Takes the records over, durably, and reads them: no commit of an earlier owner takes effect any more.
-   * @throws RaftError STORAGE_FAILED, STORAGE_CORRUPT
+   * Takes the records over: adds `claim` to the hard states, behind the last of them, durably, and reads everything.
+   * @throws RaftError STORAGE_FAILED, STORAGE_CORRUPT, QUOTA_EXCEEDED
    */
-  claim(): Promise<StoredRecords>;
+  claim(claim: Uint8Array): Promise<ClaimedRecords>;
 
   /**
-   * Makes changes, in their order, durable as one: all or none. One commit at a time.
-   * @throws RaftError STORAGE_LOST when somebody else has claimed the records since; QUOTA_EXCEEDED when there is no room
-   *   and nothing was changed; STORAGE_FAILED when it is not known what was
+   * Makes changes, in their order, durable as one: all or none. One commit at a time; each adds a hard state.
+   * @throws RaftError STORAGE_LOST when there is such a hard state already, of somebody else, who has claimed the records
+   *   since; QUOTA_EXCEEDED when there is no room and nothing was changed; STORAGE_FAILED when it is not known what was
    */
   commit(changes: readonly Change[]): Promise<void>;
 

@@ -1,26 +1,22 @@
 /**
  * The records of one group in IndexedDB. Each commit is one transaction, which is committed explicitly, at the level of
- * durability asked for; what the browser granted is read back and reported (D12). Every transaction that writes reads the
- * fencing epoch first: a page that was frozen while its lock was taken from it finds another there, and changes nothing.
+ * durability asked for; what the browser granted is read back and reported (D12). Each adds a hard state under a number of
+ * its own: a page that was frozen while its lock was taken from it finds the number taken, and its transaction is aborted.
  */
-import type { StoreNames } from 'idb';
+import { unwrap } from 'idb';
 import { RaftError } from '../errors.ts';
 import type { GroupId } from '../ids.ts';
-import type { Change, GroupRecords, StoredRecords } from './group-records.ts';
-import { type Connection, failed, type Schema } from './indexeddb-connection.ts';
-import { decodeEpoch, encodeEpoch } from './records.ts';
+import type { Change, ClaimedRecords, GroupRecords } from './group-records.ts';
+import { type DatabaseUser, failed, type OpenDatabase } from './indexeddb-connection.ts';
 import type { Durability } from './storage.ts';
 
-type Table = StoreNames<Schema>;
-
 export class IndexedDbRecords implements GroupRecords {
-  readonly #connection: Connection;
+  readonly #connection: DatabaseUser;
   readonly #group: GroupId;
   readonly #asked: 'strict' | 'relaxed';
-  #epoch = 0;
   #durability: Durability = 'unknown';
 
-  constructor(connection: Connection, group: GroupId, durability: 'strict' | 'relaxed') {
+  constructor(connection: DatabaseUser, group: GroupId, durability: 'strict' | 'relaxed') {
     this.#connection = connection;
     this.#group = group;
     this.#asked = durability;
@@ -30,27 +26,30 @@ export class IndexedDbRecords implements GroupRecords {
     return this.#durability;
   }
 
-  async claim(): Promise<StoredRecords> {
+  async claim(claim: Uint8Array): Promise<ClaimedRecords> {
     try {
       return await this.#connection.use(async (database) => {
-        const tables = ['epochs', 'starts', 'hardStates', 'snapshots', 'entries'] as const;
+        const tables = ['starts', 'hardStates', 'snapshots', 'entries'] as const;
         const transaction = database.transaction(tables, 'readwrite', { durability: this.#asked });
-        const epochs = transaction.objectStore('epochs');
-        const last = await epochs.get(this.#group);
-        const epoch = (last === undefined ? 0 : decodeEpoch(last)) + 1;
-        const entries = transaction.objectStore('entries');
         const all = this.#range(0, Number.POSITIVE_INFINITY);
-        const [start, hardState, snapshots, keys, values] = await Promise.all([
+        const [hardStates, entries] = [transaction.objectStore('hardStates'), transaction.objectStore('entries')];
+        const [start, snapshots, numbers, states, indexes, values] = await Promise.all([
           transaction.objectStore('starts').get(this.#group),
-          transaction.objectStore('hardStates').get(this.#group),
           transaction.objectStore('snapshots').get(this.#group),
+          hardStates.getAllKeys(all),
+          hardStates.getAll(all),
           entries.getAllKeys(all),
           entries.getAll(all),
-          epochs.put(encodeEpoch(epoch), this.#group),
-          transaction.done,
         ]);
-        this.#epoch = epoch;
-        return { start, hardState, snapshots, entries: keys.map(([, index], i) => [index, values[i]] as const) };
+        const claimed = (numbers.at(-1)?.[1] ?? 0) + 1;
+        await Promise.all([hardStates.add(claim, this.#key([claimed])), transaction.done]);
+        return {
+          start,
+          snapshots,
+          claimed,
+          hardStates: numbers.map(([, number], i) => [number, states[i]] as const),
+          entries: indexes.map(([, index], i) => [index, values[i]] as const),
+        };
       });
     } catch (cause) {
       throw failed('reading the storage', cause);
@@ -58,49 +57,31 @@ export class IndexedDbRecords implements GroupRecords {
   }
 
   async commit(changes: readonly Change[]): Promise<void> {
+    let attempts = 0;
     try {
       await this.#connection.use(async (database) => {
-        const tables: Table[] = ['epochs', ...new Set(changes.map(({ table }) => table))];
-        const transaction = database.transaction(tables, 'readwrite', { durability: this.#asked });
-        let lost: unknown = null;
-        const giveUp = (reason: unknown): void => {
-          lost = reason;
-          transaction.abort();
-        };
-        const requests: Promise<unknown>[] = [];
+        attempts++;
         try {
-          // Requests are answered in their order, and the changes are on their way meanwhile: nothing waits for this.
-          requests.push(
-            transaction
-              .objectStore('epochs')
-              .get(this.#group)
-              .then((record) => {
-                if (this.#isOwn(record)) transaction.commit();
-                else giveUp(new RaftError('STORAGE_LOST', 'another tab has taken this storage over'));
-              })
-              .catch(giveUp),
-          );
-          for (const change of changes) {
-            const store = transaction.objectStore(change.table);
-            if ('from' in change) requests.push(store.delete(this.#range(change.from, change.to)));
-            else requests.push(store.put(change.bytes, 'key' in change ? this.#key(change.key) : this.#group));
-          }
+          this.#durability = await transact(unwrap(database), changes, this.#group, this.#asked);
         } catch (error) {
-          // Or else the browser would commit the changes up to here.
-          giveUp(error);
+          if (!isTaken(error)) throw error;
+          // The connection may have been lost after the first attempt took effect: then the record is our own.
+          if (attempts === 1 || !(await this.#isThere(database, changes))) throw lost();
         }
-        // What becomes of each is told by the whole.
-        for (const request of requests) request.catch(() => undefined);
-        try {
-          await transaction.done;
-        } catch (error) {
-          throw lost ?? transaction.error ?? error;
-        }
-        this.#durability = granted(transaction.durability);
       });
     } catch (cause) {
       throw failed('writing to the storage', cause);
     }
+  }
+
+  /** Whether the hard state that a commit was to add is there, exactly. */
+  async #isThere(database: OpenDatabase, changes: readonly Change[]): Promise<boolean> {
+    for (const change of changes) {
+      if (change.table !== 'hardStates' || !('bytes' in change)) continue;
+      const stored = await database.get('hardStates', this.#key(change.key));
+      if (stored?.length !== change.bytes.length || stored.some((byte, i) => byte !== change.bytes[i])) return false;
+    }
+    return true;
   }
 
   async chunks(slot: number, from: number, to: number): Promise<readonly (readonly [number, unknown])[]> {
@@ -118,19 +99,73 @@ export class IndexedDbRecords implements GroupRecords {
     }
   }
 
-  /** @throws RaftError STORAGE_CORRUPT */
-  #isOwn(record: unknown): boolean {
-    return record !== undefined && decodeEpoch(record) === this.#epoch;
+  #key(key: readonly number[]): [GroupId, number] {
+    return keyOf(this.#group, key) as unknown as [GroupId, number];
   }
 
-  #key(key: readonly number[]): [GroupId, number, number] {
-    return [this.#group, ...key] as [GroupId, number, number];
-  }
-
-  /** The keys whose first number is from `from` to less than `to`: a longer key comes after its beginning. */
   #range(from: number, to: number): IDBKeyRange {
-    return IDBKeyRange.bound([this.#group, from], [this.#group, to], false, true);
+    return rangeOf(this.#group, from, to);
   }
+}
+
+function lost(): RaftError {
+  return new RaftError('STORAGE_LOST', 'another tab has taken this storage over; this member writes nothing any more');
+}
+
+/**
+ * One transaction, committed explicitly; gives the durability that it had. Without promises for its requests, of which
+ * nobody needs to hear: this is what every acknowledgement waits for.
+ */
+function transact(
+  database: IDBDatabase,
+  changes: readonly Change[],
+  group: GroupId,
+  durability: 'strict' | 'relaxed',
+): Promise<Durability> {
+  return new Promise((resolve, reject) => {
+    const tables = [...new Set(changes.map(({ table }) => table))];
+    const transaction = database.transaction(tables, 'readwrite', { durability });
+    transaction.oncomplete = () => {
+      resolve(granted(transaction.durability));
+    };
+    transaction.onabort = () => {
+      reject(transaction.error ?? new DOMException('the transaction was aborted', 'AbortError'));
+    };
+    try {
+      for (const change of changes) request(transaction, change, group);
+      transaction.commit();
+    } catch (error) {
+      // Or else the browser would commit the changes up to here.
+      transaction.abort();
+      reject(asError(error));
+    }
+  });
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+function request(transaction: IDBTransaction, change: Change, group: GroupId): void {
+  const store = transaction.objectStore(change.table);
+  if ('from' in change) store.delete(rangeOf(group, change.from, change.to));
+  else if (!('key' in change)) store.put(change.bytes, group);
+  else if (change.table === 'hardStates') store.add(change.bytes, keyOf(group, change.key));
+  else store.put(change.bytes, keyOf(group, change.key));
+}
+
+function keyOf(group: GroupId, key: readonly number[]): [GroupId, number, number] {
+  return [group, ...key] as unknown as [GroupId, number, number];
+}
+
+/** The keys whose first number is from `from` to less than `to`: a longer key comes after its beginning. */
+function rangeOf(group: GroupId, from: number, to: number): IDBKeyRange {
+  return IDBKeyRange.bound([group, from], [group, to], false, true);
+}
+
+/** An object that was to be added was there already: no other request fails like that. */
+function isTaken(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'ConstraintError';
 }
 
 /** What the browser granted: older ones ignore the wish and have no such property. */

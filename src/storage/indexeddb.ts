@@ -6,6 +6,7 @@ import { isGroupId, isMemberId } from '../ids.ts';
 import type { Database, GroupRecord } from './database.ts';
 import { Connection, failed } from './indexeddb-connection.ts';
 import { IndexedDbRecords } from './indexeddb-records.ts';
+import { encodeClaim } from './records.ts';
 import { RecordedStorage } from './recorded-storage.ts';
 import type { Storage } from './storage.ts';
 
@@ -41,7 +42,7 @@ export class IndexedDbDatabase implements Database {
       const identity = (await readIdentity(connection)) ?? (await storeIdentity(connection, await makeIdentity()));
       return new IndexedDbDatabase(connection, identity, durability);
     } catch (cause) {
-      connection.close();
+      await connection.close();
       throw failed(`opening the database ${name}`, cause);
     }
   }
@@ -93,14 +94,20 @@ export class IndexedDbDatabase implements Database {
   async removeGroup(group: GroupId): Promise<void> {
     try {
       await this.#connection.use(async (database) => {
-        // The epoch stays: an owner of before must not be taken for the owner of a store that is made later.
-        const tables = ['groups', 'starts', 'hardStates', 'snapshots', 'entries', 'chunks'] as const;
-        const transaction = database.transaction(tables, 'readwrite', { durability: 'strict' });
+        const [single, many] = [
+          ['groups', 'starts', 'snapshots'] as const,
+          ['hardStates', 'entries', 'chunks'] as const,
+        ];
+        const transaction = database.transaction([...single, ...many], 'readwrite', { durability: 'strict' });
         const all = IDBKeyRange.bound([group], [group, []]);
-        const gone = tables.map((table) =>
-          transaction.objectStore(table).delete(table === 'entries' || table === 'chunks' ? all : group),
-        );
-        await Promise.all([...gone, transaction.done]);
+        const last = await transaction.objectStore('hardStates').openKeyCursor(all, 'prev');
+        await Promise.all([
+          ...single.map((table) => transaction.objectStore(table).delete(group)),
+          ...many.map((table) => transaction.objectStore(table).delete(all)),
+          // Whoever still has the store must not write into it any more.
+          last && transaction.objectStore('hardStates').add(encodeClaim(), [group, last.primaryKey[1] + 1]),
+          transaction.done,
+        ]);
       });
     } catch (cause) {
       throw failed(`forgetting the group ${group}`, cause);
@@ -111,8 +118,8 @@ export class IndexedDbDatabase implements Database {
     return new RecordedStorage(new IndexedDbRecords(this.#connection, group, this.#durability));
   }
 
-  close(): void {
-    this.#connection.close();
+  close(): Promise<void> {
+    return this.#connection.close();
   }
 }
 

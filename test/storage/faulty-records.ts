@@ -1,6 +1,6 @@
 /** Records whose next commit fails, as a disk or a browser lets it fail. */
 import { RaftError } from '../../src/errors.ts';
-import type { Change, GroupRecords, StoredRecords } from '../../src/storage/group-records.ts';
+import type { Change, ClaimedRecords, GroupRecords } from '../../src/storage/group-records.ts';
 import type { Durability } from '../../src/storage/storage.ts';
 import type { StorageFault } from '../../src/testing/storage-acceptance.ts';
 
@@ -28,8 +28,8 @@ export class FaultyRecords implements GroupRecords {
     return this.#records.durability;
   }
 
-  claim(): Promise<StoredRecords> {
-    return this.#records.claim();
+  claim(claim: Uint8Array): Promise<ClaimedRecords> {
+    return this.#records.claim(claim);
   }
 
   async commit(changes: readonly Change[]): Promise<void> {
