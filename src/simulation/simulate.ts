@@ -4,7 +4,7 @@
  */
 import type { Random } from '../core/random.ts';
 import { RaftError } from '../errors.ts';
-import type { MachineDefinition } from '../machine/machine.ts';
+import { defineMachine, type ReducerMachine } from '../machine/reducer.ts';
 import { canonicalText } from './canonical-text.ts';
 import type { FaultKind } from './fault-kinds.ts';
 import { drawPlan, type Plan } from './plan.ts';
@@ -21,7 +21,7 @@ export interface SimulatedClients<Command> {
 }
 
 export interface SimulateOptions<State, Command, Result> {
-  readonly machine: MachineDefinition<State, Command, Result>;
+  readonly machine: ReducerMachine<State, Command, Result>;
   readonly clients: SimulatedClients<Command>;
   /** A whole number in [0, 2^32): equal seeds and equal options give equal runs. */
   readonly seed: number;
@@ -82,11 +82,12 @@ function scenarioOf<State, Command, Result>({
     },
   };
   return {
-    machine: {
+    machine: defineMachine<State, Numbered<Command>, Result>({
       name: machine.name,
+      version: machine.version,
       initial: machine.initial,
-      apply: (state, { command }, context) => machine.apply(state, command, context),
-    },
+      apply: (state, { command }, context) => machine.apply(state, machine.validate(command), context),
+    }),
     digest,
     describe: ({ id, command }) => `${id} ${canonicalText(command)}`,
     script,

@@ -3,7 +3,7 @@ import type { Raft } from '../core/raft.ts';
 import type { TraceEvent, TraceListener } from '../core/trace.ts';
 import type { Index, NodeId } from '../core/types.ts';
 import type { RaftError } from '../errors.ts';
-import type { MachineDefinition } from '../machine/machine.ts';
+import { defineMachine, type ReducerMachine } from '../machine/reducer.ts';
 import type { Batch } from '../storage/storage.ts';
 import type { MemberMessage } from '../transport/messages.ts';
 import { type Accuse, Invariants } from './invariants.ts';
@@ -53,13 +53,13 @@ export class Watcher<State, Command, Result> {
   }
 
   /** The machine, with every effect of it seen. */
-  observed(
-    machine: MachineDefinition<State, Command, Result>,
-    runOf: () => Run,
-  ): MachineDefinition<State, Command, Result> {
+  observed(machine: ReducerMachine<State, Command, Result>, runOf: () => Run): ReducerMachine<State, Command, Result> {
     const { digest, describe, newEffect, accuse } = this.#init;
-    return {
-      ...machine,
+    const { name, version, initial } = machine;
+    return defineMachine<State, Command, Result>({
+      name,
+      version,
+      initial,
       apply: (state, command, context) => {
         const apply = (): { applied: ReturnType<typeof machine.apply> | null; error: unknown } => {
           try {
@@ -80,7 +80,7 @@ export class Watcher<State, Command, Result> {
         if (applied === null) throw error;
         return applied;
       },
-    };
+    });
   }
 
   /** What the machine itself holds for impossible. */
