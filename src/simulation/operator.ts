@@ -128,6 +128,10 @@ export class Operator implements Caretaker {
   #replaceLost(): void {
     const configuration = this.#group.leader?.raft?.configuration;
     if (configuration === undefined) return;
+    if (this.#isHealing && configuration.outgoing.length > 0 && !configuration.autoLeave) {
+      this.#ask(this.#group.leader, (member) => member.leaveJoint());
+      return;
+    }
     for (const id of [...this.#lost]) {
       const newest = this.#configuration;
       if (newest !== null && !isMember(newest, id) && newest.outgoing.length === 0) this.#lost.delete(id);
@@ -148,9 +152,6 @@ export class Operator implements Caretaker {
         if (newcomer !== null) this.#propose(this.#group.leader, [{ kind: 'add-learner', id: newcomer.id }]);
       }
       return;
-    }
-    if (this.#isHealing && configuration.outgoing.length > 0 && !configuration.autoLeave) {
-      this.#ask(this.#group.leader, (member) => member.leaveJoint());
     }
   }
 
