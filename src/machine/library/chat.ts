@@ -35,7 +35,7 @@ export function chat(name = 'chat'): ReducerMachine<ChatState, ChatCommand, Inde
 export function messagesAfter(
   state: ChatState,
   after: Index,
-  limit: number = Infinity,
+  limit: number = Number.POSITIVE_INFINITY,
 ): (ChatMessage & { readonly index: Index })[] {
   const found: (ChatMessage & { readonly index: Index })[] = [];
   for (const [index, message] of entriesFrom(state, after + 1)) {
