@@ -7,7 +7,7 @@ import { examineMutants } from './simulate/examination.ts';
 import { runMany } from './simulate/many.ts';
 import { replay } from './simulate/replay.ts';
 
-const help = `Usage: npm run simulate -- [--seeds N] [--from SEED] [--members N] [--json]
+const help = `Usage: npm run simulate -- [--seeds N] [--from SEED] [--members N] [--out FILE] [--json]
        npm run simulate -- --seed SEED [--members N] [--mutant NAME] [--shrink] [--trace FILE] [--history FILE] [--json]
        npm run simulate -- --mutants | --mutant NAME [--from SEED] [--json]
 
@@ -26,6 +26,7 @@ is broken, when a run has nothing to show, or when a kind of fault never fired i
   --mutant NAME   puts a known bug back: in the run of --seed, or to see how many seeds it takes to catch it
   --mutants       the same for every bug that is known, from three places; fails when one survives 200 seeds
 
+  --out FILE      writes the JSON object of many seeds to a file, beside what is printed
   --json          one JSON object for each answer, and nothing else on standard output`;
 
 function wholeNumber(option: string, text: string | undefined, min: number, max: number): number | null {
@@ -49,6 +50,7 @@ async function main(): Promise<boolean> {
       history: { type: 'string' },
       mutant: { type: 'string' },
       mutants: { type: 'boolean', default: false },
+      out: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -65,7 +67,7 @@ async function main(): Promise<boolean> {
   if (seed !== null) return replay({ seed, members, mutant, shrink, trace, history, asJson });
   if (shrink || trace !== null || history !== null) throw new RangeError('--shrink, --trace and --history need --seed');
   if (values.mutants || mutant !== null) return examineMutants({ name: mutant, from, asJson });
-  return runMany({ seeds, from, members, asJson });
+  return runMany({ seeds, from, members, asJson, out: values.out ?? null });
 }
 
 try {

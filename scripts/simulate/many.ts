@@ -1,5 +1,5 @@
 /** Many seeds: first those that ever failed, then fresh ones. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { progress } from '../../bench/report.ts';
 import type { Job, RunJob } from './jobs.ts';
 import { performAll } from './pool.ts';
@@ -10,6 +10,8 @@ export interface ManyOptions {
   readonly from: number | null;
   readonly members: number | null;
   readonly asJson: boolean;
+  /** A file for the JSON object, beside what is printed. */
+  readonly out: string | null;
 }
 
 /** A seed that failed once, and what it found. */
@@ -32,7 +34,7 @@ function corpus(): RunJob[] {
 }
 
 /** Gives whether nothing was wrong. */
-export async function runMany({ seeds, from, members, asJson }: ManyOptions): Promise<boolean> {
+export async function runMany({ seeds, from, members, asJson, out }: ManyOptions): Promise<boolean> {
   const first = from ?? drawSeed();
   const remembered = corpus();
   const fresh = Array.from({ length: seeds }, (_, i): RunJob => ({
@@ -49,10 +51,12 @@ export async function runMany({ seeds, from, members, asJson }: ManyOptions): Pr
     return true;
   });
   progress('');
+  const failures = totals.violations.length + totals.vacuous.length + totals.unfired.length;
+  const figure = { name: 'simulate', value: failures, unit: 'failures', n: jobs.length };
+  const text = JSON.stringify({ ...figure, from: first, members, corpus: remembered.length, ...totals.toJSON() });
+  if (out !== null) writeFileSync(out, `${text}\n`);
   if (asJson) {
-    const failures = totals.violations.length + totals.vacuous.length + totals.unfired.length;
-    const figure = { name: 'simulate', value: failures, unit: 'failures', n: jobs.length };
-    console.log(JSON.stringify({ ...figure, from: first, members, corpus: remembered.length, ...totals.toJSON() }));
+    console.log(text);
   } else {
     totals.print();
   }

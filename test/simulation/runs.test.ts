@@ -5,7 +5,7 @@ import { allFaultKinds, type FaultKind, rolesOf } from '../../src/simulation/fau
 import type { AnyGroup } from '../../src/simulation/fault-context.ts';
 import { SimGroup } from '../../src/simulation/group-of-processes.ts';
 import { historyLines, parseHistory } from '../../src/simulation/history.ts';
-import { keyValueForm } from '../../src/simulation/key-value-model.ts';
+import { keyValueForm, type KeyValueOutput } from '../../src/simulation/key-value-model.ts';
 import { checkAgreement, checkLeader, checkMended, checkTerms, highestTerm } from '../../src/simulation/liveness.ts';
 import type { Mutant } from '../../src/simulation/mutant.ts';
 import { Operator } from '../../src/simulation/operator.ts';
@@ -82,26 +82,26 @@ describe('faults', () => {
 });
 
 describe('the checkers of clients', () => {
-  type RegisterGroup = SimGroup<Registers, RegisterCommand, unknown>;
+  type RegisterGroup = SimGroup<Registers, RegisterCommand, KeyValueOutput>;
 
   /** A calm group whose effects are told to its clients as `tell` has them. */
   function groupWith(
-    tell: (workload: Workload<Registers, RegisterCommand, never>, index: number, command: string) => void,
+    tell: (workload: Workload<Registers, RegisterCommand, KeyValueOutput>, index: number, command: string) => void,
     options: Plan['options'] = {},
-  ): { readonly group: RegisterGroup; readonly workload: Workload<Registers, RegisterCommand, never> } {
+  ): { readonly group: RegisterGroup; readonly workload: Workload<Registers, RegisterCommand, KeyValueOutput> } {
     const drawn = drawPlan(5, { members: 3, faults: [], clients: 3 });
     const plan = { ...drawn, options: { ...drawn.options, ...options } };
-    let workload: Workload<Registers, RegisterCommand, never> | null = null;
-    const group = new SimGroup<Registers, RegisterCommand, never>({
+    let workload: Workload<Registers, RegisterCommand, KeyValueOutput> | null = null;
+    const group = new SimGroup<Registers, RegisterCommand, KeyValueOutput>({
       ...plan,
-      machine: registers as never,
+      machine: registers,
       digest: ({ digest }) => digest,
       describe: ({ id }) => String(id),
       newEffect: ({ index, command }) => {
         if (workload !== null) tell(workload, index, command);
       },
     });
-    workload = new Workload(group, plan, new RegisterScript(plan.keys) as never);
+    workload = new Workload(group, plan, new RegisterScript(plan.keys));
     return { group, workload };
   }
 
@@ -182,11 +182,19 @@ describe('the checkers of clients', () => {
     for (const path of cut.network.paths) path.isCut = true;
     expect(violationOf(() => checkLeader({ ...healed, group: cut }))?.invariant).toBe('L1');
 
-    const restless = { isContent: false } as Operator;
+    class Restless extends Operator {
+      override get isContent(): boolean {
+        return false;
+      }
+    }
     const fourth = groupWith((clients, index, command) => {
       clients.effect({ index, command, digest });
     }).group as unknown as AnyGroup;
-    expect(violationOf(() => checkMended({ ...healed, group: fourth, operator: restless }))?.invariant).toBe('L8');
+    expect(
+      violationOf(() =>
+        checkMended({ ...healed, group: fourth, operator: new Restless(fourth, { forgetsIncarnation: false }) }),
+      )?.invariant,
+    ).toBe('L8');
   });
 });
 

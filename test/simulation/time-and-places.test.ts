@@ -55,9 +55,9 @@ describe('the clock of a process', () => {
     });
     const pass = (ms: number): void => {
       const end = queue.now + ms;
-      let isOver = false;
-      queue.after(ms, () => (isOver = true));
-      while (!isOver && queue.now <= end) queue.step();
+      const alarm = { rings: false };
+      queue.after(ms, () => (alarm.rings = true));
+      while (!alarm.rings && queue.now <= end) queue.step();
     };
     return { queue, clock, pass };
   }
