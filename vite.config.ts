@@ -8,7 +8,13 @@ const config: ViteUserConfig = defineConfig({
   root: at('demo'),
   plugins: [react()],
   // A name stands for all that begins with it: the longer one first.
-  resolve: { alias: { 'flotilla/machines': at('src/machines.ts'), flotilla: at('src/index.ts') } },
+  resolve: {
+    alias: {
+      'flotilla/simulation': at('src/simulation/index.ts'),
+      'flotilla/machines': at('src/machines.ts'),
+      flotilla: at('src/index.ts'),
+    },
+  },
   optimizeDeps: {
     // Known before the first page asks: finding them out then would reload the page under its user.
     include: [

@@ -24,8 +24,17 @@ interface PlaywrightReport {
   };
 }
 
+interface SimulationReport {
+  readonly seeds: number;
+  readonly steps: number;
+  readonly operationsChecked: number;
+  readonly violations: readonly unknown[];
+  readonly vacuous: readonly unknown[];
+}
+
 const results = 'test-results';
 const unitReport = `${results}/unit.json`;
+const simulationReport = `${results}/simulation.json`;
 const browserReport = `${results}/e2e.json`;
 
 function read(path: string): unknown {
@@ -44,6 +53,26 @@ const steps: readonly Step[] = [
     summary: () => {
       const { numPassedTests, numFailedTests, numPendingTests } = read(unitReport) as VitestReport;
       return `${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped`;
+    },
+  },
+  {
+    name: 'simulation',
+    command: [
+      'node',
+      '--import',
+      'tsx',
+      'scripts/simulate.ts',
+      '--seeds',
+      '100',
+      '--from',
+      '1',
+      '--out',
+      simulationReport,
+    ],
+    summary: () => {
+      const { seeds, steps, operationsChecked, violations, vacuous } = read(simulationReport) as SimulationReport;
+      const wrong = `${violations.length} violations, ${vacuous.length} without a test`;
+      return `${seeds} seeds, ${steps} events, ${operationsChecked} operations checked, ${wrong}`;
     },
   },
   {

@@ -114,6 +114,59 @@ export const faultKinds: Readonly<Record<FaultKind, FaultKindInfo>> = {
 
 export const allFaultKinds: readonly FaultKind[] = Object.keys(faultKinds) as FaultKind[];
 
+/** What a process can be when a fault hits it; `group` for what hits many at once. */
+export type FaultRole =
+  'leader' | 'follower' | 'pre-candidate' | 'candidate' | 'learner' | 'witness' | 'down' | 'group';
+
+export const faultRoles: readonly FaultRole[] = [
+  'leader',
+  'follower',
+  'pre-candidate',
+  'candidate',
+  'learner',
+  'witness',
+  'down',
+  'group',
+];
+
+const voting: readonly FaultRole[] = ['leader', 'follower', 'pre-candidate', 'candidate', 'witness'];
+const running: readonly FaultRole[] = [...voting, 'learner'];
+
+/** Kinds that do not hit whoever happens to be running. */
+const special: Readonly<Partial<Record<FaultKind, readonly FaultRole[]>>> = {
+  loss: ['group'],
+  delay: ['group'],
+  reorder: ['group'],
+  duplicate: ['group'],
+  partition: ['group'],
+  'partial-partition': ['group'],
+  swizzle: ['group'],
+  'crash-majority': ['group'],
+  'one-way': [...running, 'down'],
+  flapping: [...running, 'down'],
+  'full-queue': [...running, 'down'],
+  'reopened-channel': [...running, 'down'],
+  'isolate-leader': ['leader'],
+  'isolate-follower': ['follower', 'pre-candidate', 'candidate', 'learner', 'witness'],
+  eviction: voting,
+  'corrupt-store': voting,
+  'stores-disagree': voting,
+  add: ['learner', 'down'],
+  promote: ['learner', 'down'],
+  demote: [...voting, 'down'],
+  remove: [...voting, 'down'],
+  replace: [...voting, 'down'],
+  'remove-leader': ['leader'],
+  'two-operators': ['leader'],
+  transfer: ['leader'],
+  'removed-returns': ['down'],
+};
+
+/** In which roles a fault of this kind can find those that it hits. */
+export function rolesOf(kind: FaultKind): readonly FaultRole[] {
+  return special[kind] ?? running;
+}
+
 /** Faults that are not simulated, and why. */
 export const faultsElsewhere: readonly (readonly [string, string])[] = [
   ['chunks interleaved or cut', 'drawn for a whole run: messages then travel as fragments of frames'],

@@ -8,7 +8,7 @@ import { type Random, seededRandom } from '../core/random.ts';
 import type { TraceListener } from '../core/trace.ts';
 import type { NodeId } from '../core/types.ts';
 import { defaultMemberOptions, type MemberOptions } from '../group/member.ts';
-import type { ReducerMachine } from '../machine/reducer.ts';
+import type { MachineDefinition } from '../machine/machine.ts';
 import { EventQueue } from './event-queue.ts';
 import type { Mutant } from './mutant.ts';
 import { Network, type NetworkOptions, nodeId } from './network.ts';
@@ -28,7 +28,7 @@ export interface SimGroupInit<State, Command, Result> {
   readonly seed: number;
   /** How many members found the group. */
   readonly members: number;
-  readonly machine: ReducerMachine<State, Command, Result>;
+  readonly machine: MachineDefinition<State, Command, Result>;
   readonly digest: (state: State) => string;
   readonly describe: (command: Command) => string;
   readonly newEffect?: (effect: AppliedEffect) => void;

@@ -2,8 +2,8 @@
  * The public face of the simulator (`flotilla/simulation`): run your own machine through everything that can go wrong,
  * from a seed. docs/simulation.md says what that is, and what is checked.
  */
-export type { ApplyContext } from '../machine/machine.ts';
-export { type Applied, defineMachine, type MachineOptions, type ReducerMachine } from '../machine/reducer.ts';
+export type { ApplyContext, MachineDefinition } from '../machine/machine.ts';
+export { type Applied, defineMachine } from '../machine/reducer.ts';
 export type { Random } from '../core/random.ts';
 export { allFaultKinds, type FaultCategory, type FaultKind, type FaultKindInfo, faultKinds } from './fault-kinds.ts';
 export { type SimulatedClients, simulate, type SimulateOptions, type SimulationReport } from './simulate.ts';

@@ -8,7 +8,7 @@ import { standardRules } from '../core/rules.ts';
 import type { NodeId, PersistentState } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import { Member, type MemberOptions } from '../group/member.ts';
-import type { ReducerMachine } from '../machine/reducer.ts';
+import type { MachineDefinition } from '../machine/machine.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { MemberMessage } from '../transport/messages.ts';
 import type { EventQueue } from './event-queue.ts';
@@ -26,7 +26,7 @@ export interface ProcessInit<State, Command, Result> {
   readonly disk: SimDisk;
   readonly queue: EventQueue;
   readonly network: Network;
-  readonly machine: ReducerMachine<State, Command, Result>;
+  readonly machine: MachineDefinition<State, Command, Result>;
   readonly options: Partial<MemberOptions>;
   readonly diskFaults: DiskFaults;
   /** Another number for each run of each process. */

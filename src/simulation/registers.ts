@@ -2,7 +2,8 @@
  * The machine that the simulator runs by default: registers and lists, each under its key. A digest of everything that
  * ever happened to it is part of its state, so that two states are compared in no time.
  */
-import { defineMachine, type ReducerMachine } from '../machine/reducer.ts';
+import type { MachineDefinition } from '../machine/machine.ts';
+import { defineMachine } from '../machine/reducer.ts';
 import { keyValueModel, type KeyValueInput, type KeyValueOutput, type KeyValueState } from './key-value-model.ts';
 
 export interface RegisterCommand {
@@ -17,7 +18,7 @@ export interface Registers {
   readonly digest: string;
 }
 
-export const registers: ReducerMachine<Registers, RegisterCommand, KeyValueOutput> = defineMachine<
+export const registers: MachineDefinition<Registers, RegisterCommand, KeyValueOutput> = defineMachine<
   Registers,
   RegisterCommand,
   KeyValueOutput

@@ -3,7 +3,7 @@
  * checker has had its say. Two runs of one seed are the same to the last event.
  */
 import type { TraceEvent } from '../core/trace.ts';
-import type { ReducerMachine } from '../machine/reducer.ts';
+import type { MachineDefinition } from '../machine/machine.ts';
 import type { AnyGroup } from './fault-context.ts';
 import { Faults, type FaultCounts } from './faults.ts';
 import { SimGroup } from './group-of-processes.ts';
@@ -21,7 +21,7 @@ import { type Script, Workload } from './workload.ts';
 
 /** What is replicated in a run, and what its clients ask for. */
 export interface Scenario<State, Command, Result> {
-  readonly machine: ReducerMachine<State, Command, Result>;
+  readonly machine: MachineDefinition<State, Command, Result>;
   /** The state as text that is equal only for equal states. */
   readonly digest: (state: State) => string;
   /** The command as text, which begins with the id that the script was given for it. */

@@ -4,9 +4,10 @@
  */
 import type { Random } from '../core/random.ts';
 import { RaftError } from '../errors.ts';
-import { defineMachine, type ReducerMachine } from '../machine/reducer.ts';
+import type { MachineDefinition } from '../machine/machine.ts';
 import { canonicalText } from './canonical-text.ts';
 import type { FaultKind } from './fault-kinds.ts';
+import { type Numbered, NumberedMachine } from './numbered-machine.ts';
 import { drawPlan, type Plan } from './plan.ts';
 import { type RunOptions, type RunReport, runScenario, type Scenario } from './run.ts';
 import { shrinkPlan } from './shrink.ts';
@@ -21,7 +22,7 @@ export interface SimulatedClients<Command> {
 }
 
 export interface SimulateOptions<State, Command, Result> {
-  readonly machine: ReducerMachine<State, Command, Result>;
+  readonly machine: MachineDefinition<State, Command, Result>;
   readonly clients: SimulatedClients<Command>;
   /** A whole number in [0, 2^32): equal seeds and equal options give equal runs. */
   readonly seed: number;
@@ -42,11 +43,6 @@ export interface SimulateOptions<State, Command, Result> {
 export interface SimulationReport extends RunReport {
   /** What happened, up to the violation, in fifty lines at most; empty when nothing is violated. */
   readonly story: readonly string[];
-}
-
-interface Numbered<Command> {
-  readonly id: number;
-  readonly command: Command;
 }
 
 /**
@@ -82,12 +78,7 @@ function scenarioOf<State, Command, Result>({
     },
   };
   return {
-    machine: defineMachine<State, Numbered<Command>, Result>({
-      name: machine.name,
-      version: machine.version,
-      initial: machine.initial,
-      apply: (state, { command }, context) => machine.apply(state, machine.validate(command), context),
-    }),
+    machine: new NumberedMachine(machine),
     digest,
     describe: ({ id, command }) => `${id} ${canonicalText(command)}`,
     script,

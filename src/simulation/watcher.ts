@@ -3,10 +3,11 @@ import type { Raft } from '../core/raft.ts';
 import type { TraceEvent, TraceListener } from '../core/trace.ts';
 import type { Index, NodeId } from '../core/types.ts';
 import type { RaftError } from '../errors.ts';
-import { defineMachine, type ReducerMachine } from '../machine/reducer.ts';
+import type { MachineDefinition } from '../machine/machine.ts';
 import type { Batch } from '../storage/storage.ts';
 import type { MemberMessage } from '../transport/messages.ts';
 import { type Accuse, Invariants } from './invariants.ts';
+import { ObservedMachine } from './observed-machine.ts';
 import { type AppliedEffect, Reference } from './reference.ts';
 import { Run } from './run-of-member.ts';
 import type { DiskView } from './sim-disk.ts';
@@ -53,33 +54,20 @@ export class Watcher<State, Command, Result> {
   }
 
   /** The machine, with every effect of it seen. */
-  observed(machine: ReducerMachine<State, Command, Result>, runOf: () => Run): ReducerMachine<State, Command, Result> {
+  observed(
+    machine: MachineDefinition<State, Command, Result>,
+    runOf: () => Run,
+  ): MachineDefinition<State, Command, Result> {
     const { digest, describe, newEffect, accuse } = this.#init;
-    const { name, version, initial } = machine;
-    return defineMachine<State, Command, Result>({
-      name,
-      version,
-      initial,
-      apply: (state, command, context) => {
-        const apply = (): { applied: ReturnType<typeof machine.apply> | null; error: unknown } => {
-          try {
-            return { applied: machine.apply(state, command, context), error: null };
-          } catch (error) {
-            return { applied: null, error };
-          }
-        };
-        const { applied, error } = apply();
-        const known = this.reference.effects.length;
-        const effect = { index: context.index, command: describe(command), digest: digest(applied?.state ?? state) };
-        const wrong = this.reference.applied(runOf(), effect);
-        if (wrong !== null) accuse(wrong.invariant, wrong.message);
-        if (this.reference.effects.length > known) {
-          newEffect(effect);
-          if (applied !== null) this.#checkState(applied.state, effect);
-        }
-        if (applied === null) throw error;
-        return applied;
-      },
+    return new ObservedMachine(machine, ({ command, context, state, isRejected }) => {
+      const known = this.reference.effects.length;
+      const text = command === null ? 'nothing that can be read' : describe(command);
+      const effect = { index: context.index, command: text, digest: digest(state) };
+      const wrong = this.reference.applied(runOf(), effect);
+      if (wrong !== null) accuse(wrong.invariant, wrong.message);
+      if (this.reference.effects.length === known) return;
+      newEffect(effect);
+      if (!isRejected) this.#checkState(state, effect);
     });
   }
 

@@ -1,0 +1,83 @@
+/** What the workers of the simulator do: run one seed, or hunt one mutant. Jobs and their results are plain data. */
+import type { FaultKind } from '../../src/simulation/fault-kinds.ts';
+import type { Mutant } from '../../src/simulation/mutant.ts';
+import { mutants } from '../../src/simulation/mutants.ts';
+import { drawPlan, type Plan } from '../../src/simulation/plan.ts';
+import { type RegisterReport, runPlan } from '../../src/simulation/run.ts';
+
+/** Fewer are no examination: a run goes on until it has as many. */
+export const minSteps = 5_000;
+
+export interface RunJob {
+  readonly kind: 'run';
+  readonly seed: number;
+  /** Drawn from the seed when null. */
+  readonly members: number | null;
+}
+
+export interface MutantJob {
+  readonly kind: 'mutant';
+  readonly name: string;
+  readonly from: number;
+  readonly maxSeeds: number;
+}
+
+export type Job = RunJob | MutantJob;
+
+export interface RunResult extends Omit<RegisterReport, 'history' | 'faults'> {
+  readonly kind: 'run';
+  readonly members: number | null;
+  /** How often each kind hit each role. */
+  readonly faults: Readonly<Partial<Record<FaultKind, Readonly<Record<string, number>>>>>;
+}
+
+export interface MutantResult {
+  readonly kind: 'mutant';
+  readonly name: string;
+  readonly from: number;
+  /** How many seeds it took; null when it survived. */
+  readonly seeds: number | null;
+  readonly invariant: string | null;
+  readonly message: string | null;
+}
+
+export type JobResult = RunResult | MutantResult;
+
+export function perform(job: Job): JobResult {
+  return job.kind === 'run' ? runSeed(job) : huntMutant(job);
+}
+
+function runSeed({ seed, members }: RunJob): RunResult {
+  return resultOf(runPlan(planOf(seed, members, null), { minSteps }), members);
+}
+
+/** @param members drawn from the seed when null */
+export function planOf(seed: number, members: number | null, mutant: Mutant | null): Plan {
+  return drawPlan(seed, {
+    ...(members !== null && { members }),
+    ...(mutant?.needsLeases === true && { leases: true }),
+  });
+}
+
+export function resultOf({ history: _history, faults, ...report }: RegisterReport, members: number | null): RunResult {
+  const counts = Object.fromEntries([...faults].map(([kind, roles]) => [kind, Object.fromEntries(roles)]));
+  return { kind: 'run', ...report, members, faults: counts };
+}
+
+/** @throws RangeError for a mutant that is not known */
+export function mutantOf(name: string): Mutant {
+  const mutant = mutants.find((one) => one.name === name);
+  if (mutant !== undefined) return mutant;
+  throw new RangeError(`there is no mutant ${name}; known are ${mutants.map((one) => one.name).join(', ')}`);
+}
+
+function huntMutant({ name, from, maxSeeds }: MutantJob): MutantResult {
+  const mutant = mutantOf(name);
+  for (let i = 0; i < maxSeeds; i++) {
+    const { violation } = runPlan(planOf(from + i, null, mutant), { mutant, minSteps });
+    if (violation === null) continue;
+    const { invariant, message } = violation;
+    return { kind: 'mutant', name, from, seeds: i + 1, invariant, message };
+  }
+  return { kind: 'mutant', name, from, seeds: null, invariant: null, message: null };
+}

@@ -1,0 +1,216 @@
+/** The checkers are not blind: each accuses a violation that was made by hand, and nothing that is right. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { seededRandom } from '../../src/core/random.ts';
+import type { Configuration, NodeId } from '../../src/core/types.ts';
+import { Invariants } from '../../src/simulation/invariants.ts';
+import { nodeId } from '../../src/simulation/network.ts';
+import { Reference } from '../../src/simulation/reference.ts';
+import type { Run } from '../../src/simulation/run-of-member.ts';
+import type { DiskView } from '../../src/simulation/sim-disk.ts';
+import { diskOf, entryOf, eventOf, noMembers, runOf, threeVoters } from './pictures.ts';
+
+const [n1, n2, n3] = ['n1', 'n2', 'n3'].map(nodeId) as [NodeId, NodeId, NodeId];
+
+let disks: Map<NodeId, DiskView>;
+let invariants: Invariants;
+
+beforeEach(() => {
+  disks = new Map();
+  invariants = new Invariants(
+    (invariant, message) => {
+      throw new Error(`${invariant}: ${message}`);
+    },
+    (id) => disks.get(id) ?? null,
+  );
+});
+
+/** Votes as they are written, sent and counted. */
+function vote(voter: NodeId, candidate: NodeId, term: number): void {
+  const disk = diskOf([], { term, vote: candidate });
+  if (voter === candidate) invariants.votedForItself(voter, disk, term);
+  else {
+    invariants.sending(voter, disk, {
+      kind: 'RequestVoteResponse',
+      from: voter,
+      to: candidate,
+      term,
+      granted: true,
+      removed: false,
+    });
+  }
+}
+
+function elect(run: Run, term: number, voters: readonly NodeId[]): void {
+  for (const voter of voters) vote(voter, run.id, term);
+  invariants.traced(run, eventOf(run, { name: 'BecomeLeader' }, term));
+}
+
+/** A leader of term 1 commits one entry, which is on the disks of two. */
+function commitOne(): Run {
+  disks.set(n1, diskOf([1]));
+  disks.set(n2, diskOf([1]));
+  const leader = runOf('n1', { terms: [1], commit: 1 });
+  elect(leader, 1, [n1, n2]);
+  invariants.traced(leader, eventOf(leader, { name: 'Commit' }, 1));
+  return leader;
+}
+
+const nothingWritten = { hardState: null, truncateFrom: null, entries: [] };
+
+describe('the checker of', () => {
+  it('S1 accuses two leaders of one term', () => {
+    elect(runOf('n1', {}), 4, [n1, n2]);
+    expect(() => invariants.traced(runOf('n2', {}), eventOf(runOf('n2', {}), { name: 'BecomeLeader' }, 4))).toThrow(
+      'S1',
+    );
+  });
+
+  it('S2 accuses a leader that shortens its log', () => {
+    const run = runOf('n1', { terms: [1, 1] });
+    elect(run, 1, [n1, n2]);
+    const grown = eventOf(run, { name: 'Replicate' }, 1);
+    expect(() => invariants.traced(run, grown)).not.toThrow();
+    expect(() => invariants.traced(run, { ...grown, last: 1 })).toThrow('S2');
+  });
+
+  it('S3 accuses two entries of one index and term, and what is before them', () => {
+    invariants.writing(n1, diskOf([]), { ...nothingWritten, entries: [entryOf(1, 1, 'a'), entryOf(2, 1, 'b')] });
+    expect(() =>
+      invariants.writing(n2, diskOf([]), { ...nothingWritten, entries: [entryOf(1, 1, 'a')] }),
+    ).not.toThrow();
+    expect(() => invariants.writing(n2, diskOf([1]), { ...nothingWritten, entries: [entryOf(2, 1, 'c')] })).toThrow(
+      'S3',
+    );
+    invariants.writing(n1, diskOf([1, 1]), { ...nothingWritten, entries: [entryOf(3, 3, 'd')] });
+    expect(() => invariants.writing(n3, diskOf([1, 2]), { ...nothingWritten, entries: [entryOf(3, 3, 'd')] })).toThrow(
+      'S3',
+    );
+  });
+
+  it('S3 accuses a follower that holds for committed what no leader has, or another entry', () => {
+    commitOne();
+    const ahead = runOf('n2', { terms: [1, 1], commit: 2 });
+    expect(() => invariants.traced(ahead, eventOf(ahead, { name: 'Commit' }, 1, 'follower'))).toThrow('S3');
+    const other = runOf('n3', { terms: [2], commit: 1 });
+    expect(() => invariants.traced(other, eventOf(other, { name: 'Commit' }, 2, 'follower'))).toThrow('S3');
+  });
+
+  it('S4 accuses a leader that lacks what is committed', () => {
+    commitOne();
+    const complete = runOf('n2', { terms: [1] });
+    expect(() => elect(complete, 2, [n2, n3])).not.toThrow();
+    expect(() => elect(runOf('n3', { terms: [] }), 3, [n2, n3])).toThrow('S4');
+  });
+
+  it('S5 and S13 accuse another command, another state, and a snapshot of another state', () => {
+    const reference = new Reference('start');
+    const [one, other, third] = [runOf('n1', {}), runOf('n2', {}), runOf('n3', {})];
+    for (const index of [1, 2])
+      expect(reference.applied(one, { index, command: `c${index}`, digest: `d${index}` })).toBeNull();
+    expect(reference.applied(other, { index: 1, command: 'c1', digest: 'd1' })).toBeNull();
+    expect(reference.applied(other, { index: 2, command: 'c3', digest: 'd2' })?.invariant).toBe('S5');
+    expect(reference.restored(third, 1, 'd1')).toBeNull();
+    expect(reference.applied(third, { index: 2, command: 'c2', digest: 'd4' })?.invariant).toBe('S5');
+    expect(reference.restored(third, 2, 'd1')?.invariant).toBe('S13');
+    expect(reference.restored(third, 0, 'start')).toBeNull();
+  });
+
+  it('S6 accuses a commit that is not on the disks of a quorum', () => {
+    disks.set(n1, diskOf([1]));
+    disks.set(n2, diskOf([2]));
+    const leader = runOf('n1', { terms: [1], commit: 1 });
+    elect(leader, 1, [n1, n2]);
+    expect(() => invariants.traced(leader, eventOf(leader, { name: 'Commit' }, 1))).toThrow('S6');
+  });
+
+  it('S7 accuses a term or a vote that goes back, and a committed entry that is cut', () => {
+    const disk = diskOf([1], { term: 3, vote: n2 });
+    const write = (term: number, who: NodeId | null) => () =>
+      invariants.writing(n1, disk, { ...nothingWritten, hardState: { term, vote: who, commit: 0 } });
+    expect(write(4, null)).not.toThrow();
+    expect(write(2, null)).toThrow('S7');
+    expect(write(3, n3)).toThrow('S7');
+    expect(write(3, null)).toThrow('S7');
+    commitOne();
+    expect(() => invariants.writing(n2, diskOf([1, 1]), { ...nothingWritten, truncateFrom: 2 })).not.toThrow();
+    expect(() => invariants.writing(n2, diskOf([1, 1]), { ...nothingWritten, truncateFrom: 1 })).toThrow('S7');
+  });
+
+  it('S8 accuses votes and acknowledgements that leave before they are on the disk', () => {
+    const base = { from: n1, to: n2, term: 5 };
+    const send = (disk: DiskView, message: Parameters<Invariants['sending']>[2]) => () =>
+      invariants.sending(n1, disk, message);
+    const granted = { ...base, kind: 'RequestVoteResponse', granted: true, removed: false } as const;
+    expect(send(diskOf([], { term: 4 }), granted)).toThrow('S8');
+    expect(send(diskOf([], { term: 5, vote: null }), granted)).toThrow('S8');
+    expect(send(diskOf([], { term: 5, vote: n2 }), granted)).not.toThrow();
+    const request = { ...base, kind: 'RequestVote', lastIndex: 0, lastTerm: 0, transfer: false } as const;
+    expect(send(diskOf([], { term: 5, vote: null }), request)).toThrow('S8');
+    const appended = { ...base, kind: 'AppendEntriesResponse', index: 2, conflict: null } as const;
+    expect(send(diskOf([5], { term: 5 }), appended)).toThrow('S8');
+    expect(send(diskOf([5, 5], { term: 4 }), appended)).toThrow('S8');
+    expect(send(diskOf([5, 5], { term: 5 }), appended)).not.toThrow();
+    expect(send(diskOf([], { term: 4 }), { ...base, kind: 'HeartbeatResponse', round: 1 })).toThrow('S8');
+  });
+
+  it('S9 accuses two votes in a term, also over a restart', () => {
+    vote(n3, n1, 2);
+    vote(n3, n1, 2);
+    vote(n3, n2, 3);
+    expect(() => {
+      vote(n3, n2, 2);
+    }).toThrow('S9');
+  });
+
+  it('S10 accuses indexes that go back, and that overtake each other', () => {
+    const run = runOf('n1', { terms: [1, 1, 1], commit: 2, applied: 1 });
+    expect(() => {
+      invariants.settled(run);
+    }).not.toThrow();
+    run.commit = 3;
+    expect(() => {
+      invariants.settled(run);
+    }).toThrow('S10');
+    for (const picture of [
+      { terms: [1, 1], commit: 1, applied: 2 },
+      { terms: [1], commit: 2, applied: 1 },
+    ]) {
+      expect(() => {
+        invariants.settled(runOf('n1', picture));
+      }).toThrow('S10');
+    }
+  });
+
+  it('S11 accuses two changes that are not applied, and quorums that do not meet', () => {
+    const kinds = ['configuration', 'configuration'] as const;
+    const busy = runOf('n1', { terms: [1, 1], kinds });
+    expect(() => invariants.traced(busy, eventOf(busy, { name: 'ChangeConf' }, 1))).toThrow('S11');
+    const half = runOf('n1', { terms: [1, 1], kinds, applied: 1, commit: 1 });
+    expect(() => invariants.traced(half, eventOf(half, { name: 'ChangeConf' }, 1))).not.toThrow();
+
+    const run = runOf('n1', { terms: [1] });
+    const apply = (configuration: Configuration) => () => {
+      invariants.traced(run, eventOf(run, { name: 'ApplyConfChange', configuration }, 1));
+    };
+    expect(apply(threeVoters)).not.toThrow();
+    const four = { ...noMembers, version: 3, voters: ['n1', 'n2', 'n3', 'n4'].map(nodeId) };
+    expect(apply(four)).not.toThrow();
+    expect(apply({ ...four, voters: [n1, n2, n3] })).toThrow('S11');
+    expect(apply({ ...noMembers, version: 5, voters: ['n4', 'n5', 'n6'].map(nodeId) })).toThrow('S11');
+  });
+
+  it('S12 accuses a leader without the votes of a quorum of members', () => {
+    expect(() => elect(runOf('n1', {}), 1, [n1])).toThrow('S12');
+    expect(() => elect(runOf('n1', {}), 2, [n1, nodeId('stranger')])).toThrow('S12');
+    expect(() => elect(runOf('n1', {}), 3, [n1, n3])).not.toThrow();
+  });
+
+  it('nothing accuses a group at work', () => {
+    const random = seededRandom(1);
+    commitOne();
+    for (let term = 2; term < 20; term++) {
+      const leader = runOf(`n${1 + random.below(2)}`, { terms: [1], commit: 1 });
+      expect(() => elect(leader, term, [n1, n2])).not.toThrow();
+    }
+  });
+});
