@@ -1,4 +1,6 @@
 /** The library in a bare page, within reach of tests. */
+import { drawPlan } from '../../src/simulation/plan.ts';
+import { runPlan } from '../../src/simulation/run.ts';
 import {
   createGroup,
   defineMachine,
@@ -30,6 +32,8 @@ function describe(error: unknown): string {
 }
 
 export interface Harness {
+  /** Runs a seed of the simulator; gives the hash of everything that happened. */
+  simulate(seed: number): string;
   group: List | null;
   /** Gives the invite. */
   create(signaling: string, founders: number): Promise<string>;
@@ -47,6 +51,7 @@ export interface Harness {
 
 const harness: Harness = {
   group: null,
+  simulate: (seed) => runPlan(drawPlan(seed)).hash,
   async create(signaling, founders) {
     harness.group = await createGroup({ ...options, signaling, founders });
     return harness.group.invite;

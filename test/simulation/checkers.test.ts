@@ -58,14 +58,14 @@ function commitOne(): Run {
 const nothingWritten = { hardState: null, truncateFrom: null, entries: [] };
 
 describe('the checker of', () => {
-  it('S1 accuses two leaders of one term', () => {
+  it('invariant S1 accuses two leaders of one term', () => {
     elect(runOf('n1', {}), 4, [n1, n2]);
     expect(() => invariants.traced(runOf('n2', {}), eventOf(runOf('n2', {}), { name: 'BecomeLeader' }, 4))).toThrow(
       'S1',
     );
   });
 
-  it('S2 accuses a leader that shortens its log', () => {
+  it('invariant S2 accuses a leader that shortens its log', () => {
     const run = runOf('n1', { terms: [1, 1] });
     elect(run, 1, [n1, n2]);
     const grown = eventOf(run, { name: 'Replicate' }, 1);
@@ -73,7 +73,7 @@ describe('the checker of', () => {
     expect(() => invariants.traced(run, { ...grown, last: 1 })).toThrow('S2');
   });
 
-  it('S3 accuses two entries of one index and term, and what is before them', () => {
+  it('invariant S3 accuses two entries of one index and term, and what is before them', () => {
     invariants.writing(n1, diskOf([]), { ...nothingWritten, entries: [entryOf(1, 1, 'a'), entryOf(2, 1, 'b')] });
     expect(() =>
       invariants.writing(n2, diskOf([]), { ...nothingWritten, entries: [entryOf(1, 1, 'a')] }),
@@ -87,7 +87,7 @@ describe('the checker of', () => {
     );
   });
 
-  it('S3 accuses a follower that holds for committed what no leader has, or another entry', () => {
+  it('invariant S3 accuses a follower that holds for committed what no leader has, or another entry', () => {
     commitOne();
     const ahead = runOf('n2', { terms: [1, 1], commit: 2 });
     expect(() => invariants.traced(ahead, eventOf(ahead, { name: 'Commit' }, 1, 'follower'))).toThrow('S3');
@@ -95,14 +95,14 @@ describe('the checker of', () => {
     expect(() => invariants.traced(other, eventOf(other, { name: 'Commit' }, 2, 'follower'))).toThrow('S3');
   });
 
-  it('S4 accuses a leader that lacks what is committed', () => {
+  it('invariant S4 accuses a leader that lacks what is committed', () => {
     commitOne();
     const complete = runOf('n2', { terms: [1] });
     expect(() => elect(complete, 2, [n2, n3])).not.toThrow();
     expect(() => elect(runOf('n3', { terms: [] }), 3, [n2, n3])).toThrow('S4');
   });
 
-  it('S5 and S13 accuse another command, another state, and a snapshot of another state', () => {
+  it('invariant S5 and S13 accuse another command, another state, and a snapshot of another state', () => {
     const reference = new Reference('start');
     const [one, other, third] = [runOf('n1', {}), runOf('n2', {}), runOf('n3', {})];
     for (const index of [1, 2])
@@ -115,7 +115,7 @@ describe('the checker of', () => {
     expect(reference.restored(third, 0, 'start')).toBeNull();
   });
 
-  it('S6 accuses a commit that is not on the disks of a quorum', () => {
+  it('invariant S6 accuses a commit that is not on the disks of a quorum', () => {
     disks.set(n1, diskOf([1]));
     disks.set(n2, diskOf([2]));
     const leader = runOf('n1', { terms: [1], commit: 1 });
@@ -123,7 +123,7 @@ describe('the checker of', () => {
     expect(() => invariants.traced(leader, eventOf(leader, { name: 'Commit' }, 1))).toThrow('S6');
   });
 
-  it('S7 accuses a term or a vote that goes back, and a committed entry that is cut', () => {
+  it('invariant S7 accuses a term or a vote that goes back, and a committed entry that is cut', () => {
     const disk = diskOf([1], { term: 3, vote: n2 });
     const write = (term: number, who: NodeId | null) => () =>
       invariants.writing(n1, disk, { ...nothingWritten, hardState: { term, vote: who, commit: 0 } });
@@ -136,7 +136,7 @@ describe('the checker of', () => {
     expect(() => invariants.writing(n2, diskOf([1, 1]), { ...nothingWritten, truncateFrom: 1 })).toThrow('S7');
   });
 
-  it('S8 accuses votes and acknowledgements that leave before they are on the disk', () => {
+  it('invariant S8 accuses votes and acknowledgements that leave before they are on the disk', () => {
     const base = { from: n1, to: n2, term: 5 };
     const send = (disk: DiskView, message: Parameters<Invariants['sending']>[2]) => () =>
       invariants.sending(n1, disk, message);
@@ -153,7 +153,7 @@ describe('the checker of', () => {
     expect(send(diskOf([], { term: 4 }), { ...base, kind: 'HeartbeatResponse', round: 1 })).toThrow('S8');
   });
 
-  it('S9 accuses two votes in a term, also over a restart', () => {
+  it('invariant S9 accuses two votes in a term, also over a restart', () => {
     vote(n3, n1, 2);
     vote(n3, n1, 2);
     vote(n3, n2, 3);
@@ -162,7 +162,7 @@ describe('the checker of', () => {
     }).toThrow('S9');
   });
 
-  it('S10 accuses indexes that go back, and that overtake each other', () => {
+  it('invariant S10 accuses indexes that go back, and that overtake each other', () => {
     const run = runOf('n1', { terms: [1, 1, 1], commit: 2, applied: 1 });
     expect(() => {
       invariants.settled(run);
@@ -181,7 +181,7 @@ describe('the checker of', () => {
     }
   });
 
-  it('S11 accuses two changes that are not applied, and quorums that do not meet', () => {
+  it('invariant S11 accuses two changes that are not applied, and quorums that do not meet', () => {
     const kinds = ['configuration', 'configuration'] as const;
     const busy = runOf('n1', { terms: [1, 1], kinds });
     expect(() => invariants.traced(busy, eventOf(busy, { name: 'ChangeConf' }, 1))).toThrow('S11');
@@ -199,7 +199,7 @@ describe('the checker of', () => {
     expect(apply({ ...noMembers, version: 5, voters: ['n4', 'n5', 'n6'].map(nodeId) })).toThrow('S11');
   });
 
-  it('S12 accuses a leader without the votes of a quorum of members', () => {
+  it('invariant S12 accuses a leader without the votes of a quorum of members', () => {
     expect(() => elect(runOf('n1', {}), 1, [n1])).toThrow('S12');
     expect(() => elect(runOf('n1', {}), 2, [n1, nodeId('stranger')])).toThrow('S12');
     expect(() => elect(runOf('n1', {}), 3, [n1, n3])).not.toThrow();

@@ -117,12 +117,12 @@ describe('the checkers of clients', () => {
 
   const digest = '';
 
-  it('S14 accuse an answer without an effect', () => {
+  it('invariant S14 accuse an answer without an effect', () => {
     const { group } = groupWith(() => undefined);
     expect(violationOf(() => group.pass(20_000))?.invariant).toBe('S14');
   });
 
-  it('S15 accuse an effect of what was reported as not done', () => {
+  it('invariant S15 accuse an effect of what was reported as not done', () => {
     const { group, workload } = groupWith(() => undefined, {
       proposals: { maxPending: 0, maxPendingBytes: 0, maxCommandBytes: 0 },
     });
@@ -135,14 +135,14 @@ describe('the checkers of clients', () => {
     expect(found?.invariant).toBe('S15');
   });
 
-  it('S16 accuse a read that has not seen what had been answered', () => {
+  it('invariant S16 accuse a read that has not seen what had been answered', () => {
     const { group } = groupWith((workload, index, command) => {
       workload.effect({ index: index + 1_000, command, digest });
     });
     expect(violationOf(() => group.pass(20_000))?.invariant).toBe('S16');
   });
 
-  it('S17 accuse a command that takes effect twice', () => {
+  it('invariant S17 accuse a command that takes effect twice', () => {
     const { group } = groupWith((workload, index, command) => {
       for (const at of [index, index + 1]) workload.effect({ index: at, command, digest });
     });
@@ -157,7 +157,7 @@ describe('the checkers of clients', () => {
     expect(workload.acknowledged).toBeGreaterThan(20);
   });
 
-  it('L1, L2, L5 and L8 accuse a group that does not come to rest', () => {
+  it('invariant L1, L2, L5 and L8 accuse a group that does not come to rest', () => {
     const plan = drawPlan(5, { members: 3, faults: [] });
     const { group } = groupWith((clients, index, command) => {
       clients.effect({ index, command, digest });
