@@ -4,13 +4,13 @@
  * other travel together, and so do parts of snapshots; the two kinds keep their order, but never share a commit, because a
  * part that cannot be stored is no reason to stop.
  */
-import type { HardState, PersistentState, Snapshot } from '../core/types.ts';
+import type { Entry, HardState, LogStart, PersistentState, Snapshot } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
-import { type MergedBatch, mergeBatches } from './batch.ts';
+import { type LogChange, type MergedBatch, mergeBatches } from './batch.ts';
 import type { Change, ClaimedRecords, GroupRecords } from './group-records.ts';
-import { addChecksums, checksumOf, decodeStart, encodeClaim, encodeStart } from './records.ts';
+import { Journal } from './journal.ts';
+import { addChecksums, checksumOf, decodeStart, encodeClaim, encodeStart, isOfVersion1 } from './records.ts';
 import type { Batch, Durability, SnapshotPart, Storage } from './storage.ts';
-import { StoredHardState } from './stored-hard-state.ts';
 import { StoredLog } from './stored-log.ts';
 import { StoredSnapshots } from './stored-snapshots.ts';
 
@@ -45,6 +45,25 @@ function withCommit(hardState: HardState, { start, snapshots }: MergedBatch): Ha
   return { ...hardState, commit };
 }
 
+function asBatch({ truncateFrom, entries }: LogChange): Batch {
+  return { hardState: null, truncateFrom, entries };
+}
+
+/**
+ * Makes a change of the journal to the log.
+ * @throws RaftError STORAGE_CORRUPT
+ */
+function replay(entries: Entry[], start: LogStart, { truncateFrom, entries: added }: LogChange): void {
+  const first = (entries[0]?.index ?? start.index + 1) - 1;
+  if (truncateFrom !== null) entries.length = Math.min(entries.length, Math.max(0, truncateFrom - first - 1));
+  const next = (entries.at(-1)?.index ?? start.index) + 1;
+  const found = added[0]?.index ?? next;
+  if (found !== next) {
+    throw new RaftError('STORAGE_CORRUPT', `entries before ${found} are missing; join the group as a new member`);
+  }
+  for (const entry of added) entries.push(entry);
+}
+
 function isEmpty({ snapshots, start, hardState, truncateFrom, entries }: MergedBatch): boolean {
   const changesLog = start !== null || truncateFrom !== null || entries.length > 0;
   return !changesLog && hardState === null && snapshots.length === 0;
@@ -54,7 +73,7 @@ export class RecordedStorage implements Storage {
   readonly #records: GroupRecords;
   readonly #log: StoredLog = new StoredLog();
   readonly #snapshots: StoredSnapshots = new StoredSnapshots();
-  readonly #hardStates: StoredHardState = new StoredHardState();
+  readonly #journal: Journal = new Journal();
   #hardState: HardState = noHardState;
   /** The checksum of the record of the start; 0 where there is none. */
   #startSum = 0;
@@ -90,13 +109,17 @@ export class RecordedStorage implements Storage {
   #decode(stored: ClaimedRecords): PersistentState | null {
     this.#leftovers = this.#snapshots.load(stored.snapshots);
     const snapshot = this.#snapshots.newest;
-    const loaded = this.#hardStates.load(stored.hardStates, stored.claimed);
+    const loaded = this.#journal.load(stored.hardStates, stored.claimed);
     const sum = loaded?.sum ?? null;
     if (stored.start === undefined) {
-      if ((sum ?? 0) === 0 && stored.entries.length === 0 && snapshot === null) return null;
+      const isNew = (sum ?? 0) === 0 && stored.entries.length === 0 && snapshot === null;
+      if (isNew && this.#journal.pending.length === 0) return null;
       throw new RaftError('STORAGE_CORRUPT', 'the start of the log is missing; join the group as a new member');
     }
     const start = decodeStart(stored.start);
+    if (loaded === null && !isOfVersion1(stored.start)) {
+      throw new RaftError('STORAGE_CORRUPT', 'the hard state is missing; join the group as a new member');
+    }
     this.#startSum = stored.start instanceof Uint8Array ? checksumOf(stored.start) : 0;
     const entries = this.#log.load(start, stored.entries);
     if (sum !== null && sum !== this.#sum(this.#startSum, this.#log.sum, this.#snapshots.sum)) {
@@ -104,12 +127,12 @@ export class RecordedStorage implements Storage {
         'the records are not those of one commit: some were lost, or are old; join the group as a new member';
       throw new RaftError('STORAGE_CORRUPT', message);
     }
-    // Version 1 wrote no hard state with the founding.
+    for (const change of loaded?.changes ?? []) replay(entries, start, change);
     this.#hardState = loaded?.hardState ?? { ...noHardState, commit: start.index };
     return { start, hardState: this.#hardState, entries, snapshot };
   }
 
-  /** What the record of the hard state says of all others: that they are those of the same commit. */
+  /** What the journal says of all other records: that they are those of the same commit. */
   #sum(...checksums: readonly number[]): number {
     return checksums.reduce(addChecksums, 0);
   }
@@ -194,31 +217,32 @@ export class RecordedStorage implements Storage {
     }
   }
 
-  async #commit(merged: MergedBatch): Promise<void> {
+  /** @param more changes that need no place in the model of the log */
+  async #commit(merged: MergedBatch, more: readonly Change[] = []): Promise<void> {
+    if (isEmpty(merged) && more.length === 0) return;
     const { start } = merged;
-    if (isEmpty(merged)) return;
     const snapshots = this.#snapshots.promote(merged.snapshots);
-    const log = this.#log.plan(merged);
-    const changes = [...snapshots.changes, ...log.changes];
-    let startSum = this.#startSum;
-    if (start !== null) {
-      const bytes = encodeStart(start);
-      startSum = checksumOf(bytes);
-      changes.push({ table: 'starts', bytes });
-    }
     const hardState = withCommit(merged.hardState ?? this.#hardState, merged);
-    await this.#change(changes, hardState, this.#sum(startSum, log.sum, snapshots.sum));
-    this.#hardState = hardState;
-    this.#startSum = startSum;
-    snapshots.done();
-    log.done();
-  }
-
-  /** Every commit adds a hard state, whether it changed or not: it is the fence, and vouches for the rest. */
-  async #change(changes: readonly Change[], hardState: HardState, sum: number): Promise<void> {
-    await this.#records.commit([...this.#leftovers, ...this.#hardStates.changes(hardState, sum), ...changes]);
-    this.#hardStates.committed();
+    const before = [...this.#leftovers, ...more, ...snapshots.changes];
+    if (start === null && this.#journal.hasRoomFor(merged)) {
+      const sum = this.#sum(this.#startSum, this.#log.sum, snapshots.sum);
+      await this.#records.commit([...before, ...this.#journal.add(hardState, sum, merged)]);
+      this.#journal.added(merged);
+    } else {
+      const log = this.#log.plan(mergeBatches([...this.#journal.pending.map(asBatch), { ...asBatch(merged), start }]));
+      const startRecord = start === null ? null : encodeStart(start);
+      const startSum = startRecord === null ? this.#startSum : checksumOf(startRecord);
+      const changes = [...before, ...log.changes];
+      if (startRecord !== null) changes.push({ table: 'starts', bytes: startRecord });
+      const sum = this.#sum(startSum, log.sum, snapshots.sum);
+      await this.#records.commit([...changes, ...this.#journal.checkpoint(hardState, sum)]);
+      this.#journal.checkpointed();
+      this.#startSum = startSum;
+      log.done();
+    }
     this.#leftovers = [];
+    this.#hardState = hardState;
+    snapshots.done();
   }
 
   async #storeParts(jobs: readonly PartJob[]): Promise<void> {
@@ -227,8 +251,7 @@ export class RecordedStorage implements Storage {
     let failure: RaftError | null = null;
     try {
       this.#check();
-      const sum = this.#sum(this.#startSum, this.#log.sum, this.#snapshots.sum);
-      if (changes.length > 0) await this.#change(changes, this.#hardState, sum);
+      await this.#commit(mergeBatches([]), changes);
     } catch (cause) {
       failure = asRaftError('storing a part of a snapshot', cause);
       if (failure.code !== 'QUOTA_EXCEEDED') this.#failure ??= failure;
