@@ -15,7 +15,7 @@ import { decodeJournal, encodeJournal, isClaim, recordBytes } from './records.ts
 
 /** What the journal holds at the most: it is read as a whole at the start, and once more by the next checkpoint. */
 const maxRecords = 64;
-const maxBytes = 256 * 1024;
+const maxBytes = 1024 * 1024;
 
 /** How many times a store may be taken over before the owner of the first time could write again, if it still slept. */
 const claimsKept = 256;
