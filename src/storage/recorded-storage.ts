@@ -4,15 +4,13 @@
  * other travel together, and so do parts of snapshots; the two kinds keep their order, but never share a commit, because a
  * part that cannot be stored is no reason to stop.
  */
-import type { Entry, HardState, LogStart, PersistentState, Snapshot } from '../core/types.ts';
+import type { PersistentState, Snapshot } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
-import { type LogChange, type MergedBatch, mergeBatches } from './batch.ts';
-import type { Change, ClaimedRecords, GroupRecords } from './group-records.ts';
-import { Journal } from './journal.ts';
-import { addChecksums, checksumOf, decodeStart, encodeClaim, encodeStart, isOfVersion1 } from './records.ts';
+import { type MergedBatch, mergeBatches } from './batch.ts';
+import type { Change, GroupRecords } from './group-records.ts';
+import { encodeClaim } from './records.ts';
 import type { Batch, Durability, SnapshotPart, Storage } from './storage.ts';
-import { StoredLog } from './stored-log.ts';
-import { StoredSnapshots } from './stored-snapshots.ts';
+import { StoredState } from './stored-state.ts';
 
 type Done = (error: RaftError | null) => void;
 
@@ -37,33 +35,6 @@ function isRelief({ hardState, truncateFrom, entries }: Batch): boolean {
   return hardState === null && truncateFrom === null && entries.length === 0;
 }
 
-const noHardState: HardState = { term: 0, vote: null, commit: 0 };
-
-/** Where a log begins and what a snapshot holds is committed, whether a batch says so or not. */
-function withCommit(hardState: HardState, { start, snapshots }: MergedBatch): HardState {
-  const commit = Math.max(hardState.commit, start?.index ?? 0, ...snapshots.map(({ index }) => index));
-  return { ...hardState, commit };
-}
-
-function asBatch({ truncateFrom, entries }: LogChange): Batch {
-  return { hardState: null, truncateFrom, entries };
-}
-
-/**
- * Makes a change of the journal to the log.
- * @throws RaftError STORAGE_CORRUPT
- */
-function replay(entries: Entry[], start: LogStart, { truncateFrom, entries: added }: LogChange): void {
-  const first = (entries[0]?.index ?? start.index + 1) - 1;
-  if (truncateFrom !== null) entries.length = Math.min(entries.length, Math.max(0, truncateFrom - first - 1));
-  const next = (entries.at(-1)?.index ?? start.index) + 1;
-  const found = added[0]?.index ?? next;
-  if (found !== next) {
-    throw new RaftError('STORAGE_CORRUPT', `entries before ${found} are missing; join the group as a new member`);
-  }
-  for (const entry of added) entries.push(entry);
-}
-
 function isEmpty({ snapshots, start, hardState, truncateFrom, entries }: MergedBatch): boolean {
   const changesLog = start !== null || truncateFrom !== null || entries.length > 0;
   return !changesLog && hardState === null && snapshots.length === 0;
@@ -71,14 +42,7 @@ function isEmpty({ snapshots, start, hardState, truncateFrom, entries }: MergedB
 
 export class RecordedStorage implements Storage {
   readonly #records: GroupRecords;
-  readonly #log: StoredLog = new StoredLog();
-  readonly #snapshots: StoredSnapshots = new StoredSnapshots();
-  readonly #journal: Journal = new Journal();
-  #hardState: HardState = noHardState;
-  /** The checksum of the record of the start; 0 where there is none. */
-  #startSum = 0;
-  /** What is left from before the last crash: it goes with the first commit. */
-  #leftovers: readonly Change[] = [];
+  readonly #stored: StoredState = new StoredState();
   #queue: Job[] = [];
   #isFlushing = false;
   #state: 'new' | 'open' | 'full' = 'new';
@@ -100,41 +64,10 @@ export class RecordedStorage implements Storage {
   }
 
   async #load(): Promise<PersistentState | null> {
-    const stored = await this.#records.claim(encodeClaim());
-    const state = this.#decode(stored);
+    const { claimed, ...records } = await this.#records.claim(encodeClaim());
+    const state = this.#stored.load(records, claimed);
     this.#state = 'open';
     return state;
-  }
-
-  #decode(stored: ClaimedRecords): PersistentState | null {
-    this.#leftovers = this.#snapshots.load(stored.snapshots);
-    const snapshot = this.#snapshots.newest;
-    const loaded = this.#journal.load(stored.hardStates, stored.claimed);
-    const sum = loaded?.sum ?? null;
-    if (stored.start === undefined) {
-      const isNew = (sum ?? 0) === 0 && stored.entries.length === 0 && snapshot === null;
-      if (isNew && this.#journal.pending.length === 0) return null;
-      throw new RaftError('STORAGE_CORRUPT', 'the start of the log is missing; join the group as a new member');
-    }
-    const start = decodeStart(stored.start);
-    if (loaded === null && !isOfVersion1(stored.start)) {
-      throw new RaftError('STORAGE_CORRUPT', 'the hard state is missing; join the group as a new member');
-    }
-    this.#startSum = stored.start instanceof Uint8Array ? checksumOf(stored.start) : 0;
-    const entries = this.#log.load(start, stored.entries);
-    if (sum !== null && sum !== this.#sum(this.#startSum, this.#log.sum, this.#snapshots.sum)) {
-      const message =
-        'the records are not those of one commit: some were lost, or are old; join the group as a new member';
-      throw new RaftError('STORAGE_CORRUPT', message);
-    }
-    for (const change of loaded?.changes ?? []) replay(entries, start, change);
-    this.#hardState = loaded?.hardState ?? { ...noHardState, commit: start.index };
-    return { start, hardState: this.#hardState, entries, snapshot };
-  }
-
-  /** What the journal says of all other records: that they are those of the same commit. */
-  #sum(...checksums: readonly number[]): number {
-    return checksums.reduce(addChecksums, 0);
   }
 
   write(batch: Batch, done: Done): void {
@@ -217,32 +150,12 @@ export class RecordedStorage implements Storage {
     }
   }
 
-  /** @param more changes that need no place in the model of the log */
+  /** @param more changes beside those of the batches */
   async #commit(merged: MergedBatch, more: readonly Change[] = []): Promise<void> {
     if (isEmpty(merged) && more.length === 0) return;
-    const { start } = merged;
-    const snapshots = this.#snapshots.promote(merged.snapshots);
-    const hardState = withCommit(merged.hardState ?? this.#hardState, merged);
-    const before = [...this.#leftovers, ...more, ...snapshots.changes];
-    if (start === null && this.#journal.hasRoomFor(merged)) {
-      const sum = this.#sum(this.#startSum, this.#log.sum, snapshots.sum);
-      await this.#records.commit([...before, ...this.#journal.add(hardState, sum, merged)]);
-      this.#journal.added(merged);
-    } else {
-      const log = this.#log.plan(mergeBatches([...this.#journal.pending.map(asBatch), { ...asBatch(merged), start }]));
-      const startRecord = start === null ? null : encodeStart(start);
-      const startSum = startRecord === null ? this.#startSum : checksumOf(startRecord);
-      const changes = [...before, ...log.changes];
-      if (startRecord !== null) changes.push({ table: 'starts', bytes: startRecord });
-      const sum = this.#sum(startSum, log.sum, snapshots.sum);
-      await this.#records.commit([...changes, ...this.#journal.checkpoint(hardState, sum)]);
-      this.#journal.checkpointed();
-      this.#startSum = startSum;
-      log.done();
-    }
-    this.#leftovers = [];
-    this.#hardState = hardState;
-    snapshots.done();
+    const { changes, done } = this.#stored.plan(merged, more);
+    await this.#records.commit(changes);
+    done();
   }
 
   async #storeParts(jobs: readonly PartJob[]): Promise<void> {
@@ -255,7 +168,7 @@ export class RecordedStorage implements Storage {
     } catch (cause) {
       failure = asRaftError('storing a part of a snapshot', cause);
       if (failure.code !== 'QUOTA_EXCEEDED') this.#failure ??= failure;
-      for (const { part } of jobs) this.#snapshots.abandon(part.snapshot.id);
+      for (const { part } of jobs) this.#stored.snapshots.abandon(part.snapshot.id);
     }
     jobs.forEach(({ done }, i) => {
       const result = results[i];
@@ -263,9 +176,9 @@ export class RecordedStorage implements Storage {
     });
   }
 
-  #stage(part: SnapshotPart): ReturnType<StoredSnapshots['stage']> | RaftError {
+  #stage(part: SnapshotPart): Change[] | RaftError {
     try {
-      return this.#snapshots.stage(part);
+      return this.#stored.snapshots.stage(part);
     } catch (cause) {
       return asRaftError('storing a part of a snapshot', cause);
     }
@@ -293,7 +206,7 @@ export class RecordedStorage implements Storage {
     // What was staged and promoted before may still be on its way; and no completion comes before the call returns.
     await Promise.resolve();
     if (this.#failure?.code === 'CLOSED') throw this.#failure;
-    return this.#snapshots.read(this.#records, snapshot, offset, length);
+    return this.#stored.snapshots.read(this.#records, snapshot, offset, length);
   }
 
   close(): void {
