@@ -1,7 +1,7 @@
 /** The library in bare pages: what survives what, over real WebRTC and IndexedDB. */
 import type { BrowserContext, Page } from 'playwright/test';
 import { createSignalingServer } from '../signaling-server/index.ts';
-import { decodeEntries, decodeHardState } from '../src/storage/records.ts';
+import { decodeEntries, decodeJournal, isClaim } from '../src/storage/records.ts';
 import { openBrowser } from './browser.ts';
 import { expect, test } from './fixtures.ts';
 import type { Harness } from './pages/harness.ts';
@@ -48,7 +48,7 @@ async function split(pages: readonly Page[]): Promise<{ leader: Page; followers:
 
 /** What lies on disk for the one group of a page's database, read past the library. */
 async function stored(page: Page): Promise<{ term: number; vote: string | null; commands: number }> {
-  const { hardState, keys, records } = await page.evaluate(async () => {
+  const { journal, keys, records } = await page.evaluate(async () => {
     const name = `flotilla-${sessionStorage.getItem('flotilla.slot') ?? ''}`;
     const database = await new Promise<IDBDatabase>((resolve, reject) => {
       const request = indexedDB.open(name);
@@ -73,13 +73,20 @@ async function stored(page: Page): Promise<{ term: number; vote: string | null; 
     ]);
     database.close();
     return {
-      hardState: [...(hardStates.at(-1) as Uint8Array)],
+      journal: hardStates.map((record: Uint8Array) => [...record]),
       keys: entryKeys.map((key) => (key as [string, number])[1]),
       records: entryRecords.map((record: Uint8Array) => [...record]),
     };
   });
-  const { term, vote } = decodeHardState(Uint8Array.from(hardState));
-  const entries = records.flatMap((record, i) => decodeEntries(keys[i] ?? 0, Uint8Array.from(record)));
+  const states = journal
+    .map((record) => Uint8Array.from(record))
+    .filter((record) => !isClaim(record))
+    .map(decodeJournal);
+  const { term = 0, vote = null } = states.at(-1)?.hardState ?? {};
+  const entries = [
+    ...records.flatMap((record, i) => decodeEntries(keys[i] ?? 0, Uint8Array.from(record))),
+    ...states.flatMap(({ change }) => change.entries),
+  ];
   return { term, vote, commands: entries.filter(({ kind }) => kind === 'command').length };
 }
 

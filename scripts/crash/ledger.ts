@@ -1,5 +1,5 @@
 /** What the members of a group have said and stored, over all crashes: two things that cannot both be true are a failure. */
-import { isClaim, decodeHardState } from '../../src/storage/records.ts';
+import { decodeJournal, isClaim } from '../../src/storage/records.ts';
 import type { Acknowledgement, Leadership } from '../../e2e/pages/crash.ts';
 
 export class Ledger {
@@ -40,7 +40,7 @@ export class Ledger {
     for (const bytes of records) {
       const record = Uint8Array.from(bytes);
       if (isClaim(record)) continue;
-      const { term, vote } = decodeHardState(record);
+      const { term, vote } = decodeJournal(record).hardState;
       if (term < last) throw new Error(`${database} went back from term ${last} to ${term}`);
       last = term;
       if (vote === null) continue;

@@ -1,14 +1,18 @@
 import type { Entry, HardState, Index, LogStart, Snapshot } from '../core/types.ts';
 import type { Batch } from './storage.ts';
 
+/** A change of the log that leaves its start where it is. */
+export interface LogChange {
+  readonly truncateFrom: Index | null;
+  readonly entries: readonly Entry[];
+}
+
 /** What several batches do together. */
-export interface MergedBatch {
+export interface MergedBatch extends LogChange {
   /** In the order in which they become the newest. */
   readonly snapshots: readonly Snapshot[];
   readonly start: LogStart | null;
   readonly hardState: HardState | null;
-  readonly truncateFrom: Index | null;
-  readonly entries: readonly Entry[];
 }
 
 /** Several batches as one that has the effect of all in their order. */

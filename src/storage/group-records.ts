@@ -26,7 +26,7 @@ export type Change =
 export interface StoredRecords {
   readonly start: unknown;
   readonly snapshots: unknown;
-  /** In the order of their keys, as the entries; without the claim that was just made. */
+  /** In the order of their keys, as the entries; without the claim that was just made, if one was. */
   readonly hardStates: readonly (readonly [number: number, record: unknown])[];
   readonly entries: readonly (readonly [firstIndex: number, record: unknown])[];
 }
@@ -45,6 +45,9 @@ export interface GroupRecords {
    * @throws RaftError STORAGE_FAILED, STORAGE_CORRUPT, QUOTA_EXCEEDED
    */
   claim(claim: Uint8Array): Promise<ClaimedRecords>;
+
+  /** Reads everything, and leaves it to whoever has it. */
+  read(): Promise<StoredRecords>;
 
   /**
    * Makes changes, in their order, durable as one: all or none. One commit at a time; each adds a hard state.

@@ -3,12 +3,21 @@
  * durability asked for; what the browser granted is read back and reported (D12). Each adds a hard state under a number of
  * its own: a page that was frozen while its lock was taken from it finds the number taken, and its transaction is aborted.
  */
-import { unwrap } from 'idb';
+import { type IDBPObjectStore, unwrap } from 'idb';
 import { RaftError } from '../errors.ts';
 import type { GroupId } from '../ids.ts';
-import type { Change, ClaimedRecords, GroupRecords } from './group-records.ts';
-import { type DatabaseUser, failed, type OpenDatabase } from './indexeddb-connection.ts';
+import type { Change, ClaimedRecords, GroupRecords, StoredRecords } from './group-records.ts';
+import { type DatabaseUser, failed, type OpenDatabase, type Schema } from './indexeddb-connection.ts';
 import type { Durability } from './storage.ts';
+
+/** Everything but the chunks. */
+const stateTables = ['starts', 'hardStates', 'snapshots', 'entries'] as const;
+
+type StateTable = (typeof stateTables)[number];
+
+type TableReader = <Table extends StateTable>(
+  table: Table,
+) => Pick<IDBPObjectStore<Schema, StateTable[], Table>, 'get' | 'getAll' | 'getAllKeys'>;
 
 export class IndexedDbRecords implements GroupRecords {
   readonly #connection: DatabaseUser;
@@ -29,31 +38,44 @@ export class IndexedDbRecords implements GroupRecords {
   async claim(claim: Uint8Array): Promise<ClaimedRecords> {
     try {
       return await this.#connection.use(async (database) => {
-        const tables = ['starts', 'hardStates', 'snapshots', 'entries'] as const;
-        const transaction = database.transaction(tables, 'readwrite', { durability: this.#asked });
-        const all = this.#range(0, Number.POSITIVE_INFINITY);
-        const [hardStates, entries] = [transaction.objectStore('hardStates'), transaction.objectStore('entries')];
-        const [start, snapshots, numbers, states, indexes, values] = await Promise.all([
-          transaction.objectStore('starts').get(this.#group),
-          transaction.objectStore('snapshots').get(this.#group),
-          hardStates.getAllKeys(all),
-          hardStates.getAll(all),
-          entries.getAllKeys(all),
-          entries.getAll(all),
-        ]);
-        const claimed = (numbers.at(-1)?.[1] ?? 0) + 1;
-        await Promise.all([hardStates.add(claim, this.#key([claimed])), transaction.done]);
-        return {
-          start,
-          snapshots,
-          claimed,
-          hardStates: numbers.map(([, number], i) => [number, states[i]] as const),
-          entries: indexes.map(([, index], i) => [index, values[i]] as const),
-        };
+        const transaction = database.transaction(stateTables, 'readwrite', { durability: this.#asked });
+        const stored = await this.#readAll((table) => transaction.objectStore(table));
+        const claimed = (stored.hardStates.at(-1)?.[0] ?? 0) + 1;
+        await Promise.all([transaction.objectStore('hardStates').add(claim, this.#key([claimed])), transaction.done]);
+        return { ...stored, claimed };
       });
     } catch (cause) {
       throw failed('reading the storage', cause);
     }
+  }
+
+  async read(): Promise<StoredRecords> {
+    try {
+      return await this.#connection.use((database) => {
+        const transaction = database.transaction(stateTables);
+        return this.#readAll((table) => transaction.objectStore(table));
+      });
+    } catch (cause) {
+      throw failed('reading the storage', cause);
+    }
+  }
+
+  async #readAll(table: TableReader): Promise<StoredRecords> {
+    const all = this.#range(0, Number.POSITIVE_INFINITY);
+    const [start, snapshots, numbers, states, indexes, values] = await Promise.all([
+      table('starts').get(this.#group),
+      table('snapshots').get(this.#group),
+      table('hardStates').getAllKeys(all),
+      table('hardStates').getAll(all),
+      table('entries').getAllKeys(all),
+      table('entries').getAll(all),
+    ]);
+    return {
+      start,
+      snapshots,
+      hardStates: numbers.map(([, number], i) => [number, states[i]] as const),
+      entries: indexes.map(([, index], i) => [index, values[i]] as const),
+    };
   }
 
   async commit(changes: readonly Change[]): Promise<void> {

@@ -5,7 +5,7 @@
 import type { ClassicLevel } from 'classic-level';
 import { RaftError } from '../errors.ts';
 import type { GroupId } from '../ids.ts';
-import type { Change, ClaimedRecords, GroupRecords, OrderedTable } from './group-records.ts';
+import type { Change, ClaimedRecords, GroupRecords, OrderedTable, StoredRecords } from './group-records.ts';
 import { lastNumber, orderedKey, orderedRange, singleKey } from './level-keys.ts';
 import type { Durability } from './storage.ts';
 
@@ -81,13 +81,21 @@ export class LevelRecords implements GroupRecords {
   claim(claim: Uint8Array): Promise<ClaimedRecords> {
     return this.#do('reading the storage', async () => {
       this.#ownership.claim(this);
-      const singles = (['starts', 'snapshots'] as const).map((table) => singleKey(table, this.#group));
-      const [start, snapshots] = (await this.#level.getMany(singles)).map(plain);
-      const [hardStates, entries] = [await this.#all('hardStates'), await this.#all('entries')];
-      const claimed = (hardStates.at(-1)?.[0] ?? 0) + 1;
+      const stored = await this.#readAll();
+      const claimed = (stored.hardStates.at(-1)?.[0] ?? 0) + 1;
       await this.#level.put(orderedKey('hardStates', this.#group, [claimed]), claim, this.#writing);
-      return { start, snapshots, hardStates, entries, claimed };
+      return { ...stored, claimed };
     });
+  }
+
+  read(): Promise<StoredRecords> {
+    return this.#do('reading the storage', () => this.#readAll());
+  }
+
+  async #readAll(): Promise<StoredRecords> {
+    const singles = (['starts', 'snapshots'] as const).map((table) => singleKey(table, this.#group));
+    const [start, snapshots] = (await this.#level.getMany(singles)).map(plain);
+    return { start, snapshots, hardStates: await this.#all('hardStates'), entries: await this.#all('entries') };
   }
 
   async #all(table: OrderedTable): Promise<(readonly [number, unknown])[]> {

@@ -4,15 +4,13 @@
  * other travel together, and so do parts of snapshots; the two kinds keep their order, but never share a commit, because a
  * part that cannot be stored is no reason to stop.
  */
-import type { HardState, PersistentState, Snapshot } from '../core/types.ts';
+import type { PersistentState, Snapshot } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import { type MergedBatch, mergeBatches } from './batch.ts';
-import type { Change, ClaimedRecords, GroupRecords } from './group-records.ts';
-import { addChecksums, checksumOf, decodeStart, encodeClaim, encodeStart } from './records.ts';
+import type { Change, GroupRecords } from './group-records.ts';
+import { encodeClaim } from './records.ts';
 import type { Batch, Durability, SnapshotPart, Storage } from './storage.ts';
-import { StoredHardState } from './stored-hard-state.ts';
-import { StoredLog } from './stored-log.ts';
-import { StoredSnapshots } from './stored-snapshots.ts';
+import { StoredState } from './stored-state.ts';
 
 type Done = (error: RaftError | null) => void;
 
@@ -37,14 +35,6 @@ function isRelief({ hardState, truncateFrom, entries }: Batch): boolean {
   return hardState === null && truncateFrom === null && entries.length === 0;
 }
 
-const noHardState: HardState = { term: 0, vote: null, commit: 0 };
-
-/** Where a log begins and what a snapshot holds is committed, whether a batch says so or not. */
-function withCommit(hardState: HardState, { start, snapshots }: MergedBatch): HardState {
-  const commit = Math.max(hardState.commit, start?.index ?? 0, ...snapshots.map(({ index }) => index));
-  return { ...hardState, commit };
-}
-
 function isEmpty({ snapshots, start, hardState, truncateFrom, entries }: MergedBatch): boolean {
   const changesLog = start !== null || truncateFrom !== null || entries.length > 0;
   return !changesLog && hardState === null && snapshots.length === 0;
@@ -52,14 +42,7 @@ function isEmpty({ snapshots, start, hardState, truncateFrom, entries }: MergedB
 
 export class RecordedStorage implements Storage {
   readonly #records: GroupRecords;
-  readonly #log: StoredLog = new StoredLog();
-  readonly #snapshots: StoredSnapshots = new StoredSnapshots();
-  readonly #hardStates: StoredHardState = new StoredHardState();
-  #hardState: HardState = noHardState;
-  /** The checksum of the record of the start; 0 where there is none. */
-  #startSum = 0;
-  /** What is left from before the last crash: it goes with the first commit. */
-  #leftovers: readonly Change[] = [];
+  readonly #stored: StoredState = new StoredState();
   #queue: Job[] = [];
   #isFlushing = false;
   #state: 'new' | 'open' | 'full' = 'new';
@@ -81,37 +64,10 @@ export class RecordedStorage implements Storage {
   }
 
   async #load(): Promise<PersistentState | null> {
-    const stored = await this.#records.claim(encodeClaim());
-    const state = this.#decode(stored);
+    const { claimed, ...records } = await this.#records.claim(encodeClaim());
+    const state = this.#stored.load(records, claimed);
     this.#state = 'open';
     return state;
-  }
-
-  #decode(stored: ClaimedRecords): PersistentState | null {
-    this.#leftovers = this.#snapshots.load(stored.snapshots);
-    const snapshot = this.#snapshots.newest;
-    const loaded = this.#hardStates.load(stored.hardStates, stored.claimed);
-    const sum = loaded?.sum ?? null;
-    if (stored.start === undefined) {
-      if ((sum ?? 0) === 0 && stored.entries.length === 0 && snapshot === null) return null;
-      throw new RaftError('STORAGE_CORRUPT', 'the start of the log is missing; join the group as a new member');
-    }
-    const start = decodeStart(stored.start);
-    this.#startSum = stored.start instanceof Uint8Array ? checksumOf(stored.start) : 0;
-    const entries = this.#log.load(start, stored.entries);
-    if (sum !== null && sum !== this.#sum(this.#startSum, this.#log.sum, this.#snapshots.sum)) {
-      const message =
-        'the records are not those of one commit: some were lost, or are old; join the group as a new member';
-      throw new RaftError('STORAGE_CORRUPT', message);
-    }
-    // Version 1 wrote no hard state with the founding.
-    this.#hardState = loaded?.hardState ?? { ...noHardState, commit: start.index };
-    return { start, hardState: this.#hardState, entries, snapshot };
-  }
-
-  /** What the record of the hard state says of all others: that they are those of the same commit. */
-  #sum(...checksums: readonly number[]): number {
-    return checksums.reduce(addChecksums, 0);
   }
 
   write(batch: Batch, done: Done): void {
@@ -194,31 +150,12 @@ export class RecordedStorage implements Storage {
     }
   }
 
-  async #commit(merged: MergedBatch): Promise<void> {
-    const { start } = merged;
-    if (isEmpty(merged)) return;
-    const snapshots = this.#snapshots.promote(merged.snapshots);
-    const log = this.#log.plan(merged);
-    const changes = [...snapshots.changes, ...log.changes];
-    let startSum = this.#startSum;
-    if (start !== null) {
-      const bytes = encodeStart(start);
-      startSum = checksumOf(bytes);
-      changes.push({ table: 'starts', bytes });
-    }
-    const hardState = withCommit(merged.hardState ?? this.#hardState, merged);
-    await this.#change(changes, hardState, this.#sum(startSum, log.sum, snapshots.sum));
-    this.#hardState = hardState;
-    this.#startSum = startSum;
-    snapshots.done();
-    log.done();
-  }
-
-  /** Every commit adds a hard state, whether it changed or not: it is the fence, and vouches for the rest. */
-  async #change(changes: readonly Change[], hardState: HardState, sum: number): Promise<void> {
-    await this.#records.commit([...this.#leftovers, ...this.#hardStates.changes(hardState, sum), ...changes]);
-    this.#hardStates.committed();
-    this.#leftovers = [];
+  /** @param more changes beside those of the batches */
+  async #commit(merged: MergedBatch, more: readonly Change[] = []): Promise<void> {
+    if (isEmpty(merged) && more.length === 0) return;
+    const { changes, done } = this.#stored.plan(merged, more);
+    await this.#records.commit(changes);
+    done();
   }
 
   async #storeParts(jobs: readonly PartJob[]): Promise<void> {
@@ -227,12 +164,11 @@ export class RecordedStorage implements Storage {
     let failure: RaftError | null = null;
     try {
       this.#check();
-      const sum = this.#sum(this.#startSum, this.#log.sum, this.#snapshots.sum);
-      if (changes.length > 0) await this.#change(changes, this.#hardState, sum);
+      await this.#commit(mergeBatches([]), changes);
     } catch (cause) {
       failure = asRaftError('storing a part of a snapshot', cause);
       if (failure.code !== 'QUOTA_EXCEEDED') this.#failure ??= failure;
-      for (const { part } of jobs) this.#snapshots.abandon(part.snapshot.id);
+      for (const { part } of jobs) this.#stored.snapshots.abandon(part.snapshot.id);
     }
     jobs.forEach(({ done }, i) => {
       const result = results[i];
@@ -240,9 +176,9 @@ export class RecordedStorage implements Storage {
     });
   }
 
-  #stage(part: SnapshotPart): ReturnType<StoredSnapshots['stage']> | RaftError {
+  #stage(part: SnapshotPart): Change[] | RaftError {
     try {
-      return this.#snapshots.stage(part);
+      return this.#stored.snapshots.stage(part);
     } catch (cause) {
       return asRaftError('storing a part of a snapshot', cause);
     }
@@ -270,7 +206,7 @@ export class RecordedStorage implements Storage {
     // What was staged and promoted before may still be on its way; and no completion comes before the call returns.
     await Promise.resolve();
     if (this.#failure?.code === 'CLOSED') throw this.#failure;
-    return this.#snapshots.read(this.#records, snapshot, offset, length);
+    return this.#stored.snapshots.read(this.#records, snapshot, offset, length);
   }
 
   close(): void {

@@ -15,6 +15,7 @@ import { crc32c } from '../encoding/crc32c.ts';
 import { FieldReader } from '../encoding/fields.ts';
 import { decode, encode } from '../encoding/msgpack.ts';
 import { RaftError } from '../errors.ts';
+import type { LogChange } from './batch.ts';
 
 const formatVersion = 2;
 const headerBytes = 5;
@@ -82,7 +83,7 @@ export function open<Content>(
   }
 }
 
-/** Lies among the hard states where the store was taken over. */
+/** Lies in the journal where the store was taken over. */
 export function encodeClaim(): Uint8Array {
   return seal([]);
 }
@@ -92,23 +93,40 @@ export function isClaim(record: unknown): boolean {
   return open('the hard state', record, (fields) => fields.remaining === 0);
 }
 
-/** The hard state, and the sum of the other records that were there when it was written; null before version 2. */
-export interface HardStateRecord extends HardState {
+/** A record of the journal. */
+export interface JournalRecord {
+  readonly hardState: HardState;
+  /** The sum of the records outside of the journal that were there when it was written; null before version 2. */
   readonly sum: number | null;
+  readonly change: LogChange;
 }
 
-export function encodeHardState({ term, vote, commit }: HardState, sum: number): Uint8Array {
-  return seal([term, vote, commit, sum]);
+export function encodeJournal(
+  { term, vote, commit }: HardState,
+  sum: number,
+  { truncateFrom, entries }: LogChange,
+): Uint8Array {
+  const [first] = entries;
+  const fields: unknown[] = [term, vote, commit, sum, truncateFrom];
+  if (first !== undefined) pushEntries(fields, first.index, entries);
+  return seal(fields);
 }
 
 /** @throws RaftError STORAGE_CORRUPT */
-export function decodeHardState(record: unknown): HardStateRecord {
-  return open('the hard state', record, (fields, version) => ({
-    term: fields.integer(),
-    vote: fields.textOrNull(isNodeId),
-    commit: fields.integer(),
-    sum: version === 1 ? null : fields.integer(0, maxChecksum),
-  }));
+export function decodeJournal(record: unknown): JournalRecord {
+  return open('the hard state', record, (fields, version) => {
+    const hardState = { term: fields.integer(), vote: fields.textOrNull(isNodeId), commit: fields.integer() };
+    if (version === 1) return { hardState, sum: null, change: { truncateFrom: null, entries: [] } };
+    const sum = fields.integer(0, maxChecksum);
+    const truncateFrom = fields.integerOrNull();
+    const entries = fields.remaining === 0 ? [] : readEntries(fields, fields.integer());
+    return { hardState, sum, change: { truncateFrom, entries } };
+  });
+}
+
+/** Whether version 1 wrote a record. It wrote no hard state with the founding. */
+export function isOfVersion1(record: unknown): boolean {
+  return open('a record', record, (_, version) => version === 1);
 }
 
 export function encodeStart({ index, term, configuration }: LogStart): Uint8Array {
@@ -155,6 +173,23 @@ export function encodeEntries(entries: readonly Entry[]): EntriesRecord[] {
   return records;
 }
 
+function pushEntries(fields: unknown[], firstIndex: Index, entries: readonly Entry[]): void {
+  fields.push(firstIndex);
+  for (const { term, kind, data } of entries) fields.push(term, entryKinds.indexOf(kind), data);
+}
+
+function readEntries(fields: FieldReader, firstIndex: Index): Entry[] {
+  let index = firstIndex;
+  const entries: Entry[] = [];
+  while (fields.remaining > 0) {
+    const term = fields.integer();
+    const kind = entryKinds[fields.integer(0, entryKinds.length - 1)] ?? 'empty';
+    entries.push({ index, term, kind, data: fields.bytes() });
+    index++;
+  }
+  return entries;
+}
+
 /** The record of a log that ends before an index. */
 export function encodeEnd(firstIndex: Index): EntriesRecord {
   return { firstIndex, bytes: seal([firstIndex]) };
@@ -162,15 +197,7 @@ export function encodeEnd(firstIndex: Index): EntriesRecord {
 
 /** @throws RaftError STORAGE_CORRUPT */
 export function decodeEntries(firstIndex: Index, record: unknown): Entry[] {
-  return open(`the record of entries from ${firstIndex} on`, record, (fields) => {
-    let index = fields.integer(firstIndex, firstIndex);
-    const entries: Entry[] = [];
-    while (fields.remaining > 0) {
-      const term = fields.integer();
-      const kind = entryKinds[fields.integer(0, entryKinds.length - 1)] ?? 'empty';
-      entries.push({ index, term, kind, data: fields.bytes() });
-      index++;
-    }
-    return entries;
-  });
+  return open(`the record of entries from ${firstIndex} on`, record, (fields) =>
+    readEntries(fields, fields.integer(firstIndex, firstIndex)),
+  );
 }

@@ -10,6 +10,25 @@ test('CRC-32C gives the values of RFC 3720, appendix B.4', () => {
   expect(crc32c(new TextEncoder().encode('123456789'))).toBe(0xe3069283);
 });
 
+test('CRC-32C is the same in one go and in parts, wherever bytes begin and end', () => {
+  const bitByBit = (bytes: Uint8Array): number => {
+    let crc = 0xffffffff;
+    for (const byte of bytes) {
+      crc ^= byte;
+      for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+    }
+    return ~crc >>> 0;
+  };
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 70 }), fc.nat(70), fc.nat(70), (bytes, one, other) => {
+      const [from, to] = [Math.min(one, other), Math.max(one, other)];
+      const middle = bytes.subarray(from, to);
+      expect(crc32c(middle)).toBe(bitByBit(middle));
+      expect(crc32c(bytes.subarray(from), crc32c(bytes.subarray(0, from)))).toBe(bitByBit(bytes));
+    }),
+  );
+});
+
 test('CRC-32C notices every single flipped bit', () => {
   const bytes = new TextEncoder().encode('a record of some length');
   const sum = crc32c(bytes);

@@ -1,6 +1,6 @@
 /** Records whose next commit fails, as a disk or a browser lets it fail. */
 import { RaftError } from '../../src/errors.ts';
-import type { Change, ClaimedRecords, GroupRecords } from '../../src/storage/group-records.ts';
+import type { Change, ClaimedRecords, GroupRecords, StoredRecords } from '../../src/storage/group-records.ts';
 import type { Durability } from '../../src/storage/storage.ts';
 import type { StorageFault } from '../../src/testing/storage-acceptance.ts';
 
@@ -30,6 +30,10 @@ export class FaultyRecords implements GroupRecords {
 
   claim(claim: Uint8Array): Promise<ClaimedRecords> {
     return this.#records.claim(claim);
+  }
+
+  read(): Promise<StoredRecords> {
+    return this.#records.read();
   }
 
   async commit(changes: readonly Change[]): Promise<void> {

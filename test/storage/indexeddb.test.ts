@@ -74,14 +74,15 @@ describe('the IndexedDB store, when the disk lies', () => {
       const database = await IndexedDbDatabase.open(name);
       const store = await Store.open(() => Promise.resolve(database.storage(group)));
       await store.write({ ...founding, entries: range(1, 3, 1) });
-      await store.write({ entries: range(4, 5, 1) });
+      // What brings a start is not left to the journal.
+      await store.write({ start, entries: range(4, 5, 1) });
       const raw = await openDB(name);
       const [first, last] = [
         [group, 1],
         [group, 4],
       ];
       const before = (await raw.get('entries', last)) as Uint8Array;
-      await store.write({ truncateFrom: 4, entries: spoil === 'resurrect' ? [] : range(4, 5, 2) });
+      await store.write({ start, truncateFrom: 4, entries: spoil === 'resurrect' ? [] : range(4, 5, 2) });
       if (spoil === 'remove') await raw.delete('entries', last);
       else await raw.put('entries', before, last);
       expect(await codeOf(store.reopen())).toBe('STORAGE_CORRUPT');
@@ -128,6 +129,25 @@ describe('the IndexedDB store, when the disk lies', () => {
     const { raw, storage } = await prepared();
     await raw.put('snapshots', Uint8Array.of(1, 2, 3, 4, 5, 6), group);
     expect(await load(storage)).toMatchObject({ code: 'STORAGE_CORRUPT' });
+  });
+
+  test('a record of the journal that is gone, or all of them, is noticed', async () => {
+    const name = `corrupt-${++databases}`;
+    const database = await IndexedDbDatabase.open(name);
+    const store = await Store.open(() => Promise.resolve(database.storage(group)));
+    await store.write({ ...founding, entries: range(1, 3, 1) });
+    for (let index = 4; index <= 9; index++) await store.write({ entries: range(index, index, 1) });
+    const raw = await openDB(name);
+    const keys = (await raw.getAllKeys('hardStates')) as [string, number][];
+    expect((await raw.getAllKeys('entries')).length).toBe(1);
+    expect(keys.map(([, number]) => number)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    const middle = (await raw.get('hardStates', [group, 5])) as Uint8Array;
+    await raw.delete('hardStates', [group, 5]);
+    expect(await codeOf(store.reopen())).toBe('STORAGE_CORRUPT');
+    await raw.put('hardStates', middle, [group, 5]);
+    expect((await store.reopen())?.entries).toEqual(range(1, 9, 1));
+    for (const key of await raw.getAllKeys('hardStates')) await raw.delete('hardStates', key);
+    expect(await codeOf(store.reopen())).toBe('STORAGE_CORRUPT');
   });
 
   test('hard states that were replaced are removed now and then; the claims among them stay', async () => {
