@@ -6,7 +6,7 @@
  *     byte 0       1: a frame begins, 2: it ends, 4: bulk lane
  *     byte 1..4    only where a frame begins and does not end: its length, big-endian
  */
-import { type Lane, maxFrameBytes } from './transport.ts';
+import { type Lane, maxFrameBytes } from './link.ts';
 
 /** What a message may hold in all: the size up to which browsers of every age agree. */
 export const maxMessageBytes: number = 16 * 1024;
@@ -39,6 +39,11 @@ export function* fragments(frame: Uint8Array, lane: Lane): Generator<Uint8Array<
   }
 }
 
+export interface WholeFrame {
+  readonly frame: Uint8Array;
+  readonly lane: Lane;
+}
+
 interface PartialFrame {
   readonly frame: Uint8Array;
   filled: number;
@@ -52,12 +57,12 @@ export class Reassembler {
    * Takes a message; gives the frame that it completes, or null.
    * @throws RangeError for a message that cannot follow those before; the link is broken then
    */
-  take(message: Uint8Array): Uint8Array | null {
+  take(message: Uint8Array): WholeFrame | null {
     const flags = message[0];
     if (flags === undefined || flags > (begins | ends | bulk)) throw new RangeError('a message without a valid header');
     const lane: Lane = (flags & bulk) === 0 ? 'control' : 'bulk';
     const isWhole = (flags & begins) !== 0 && (flags & ends) !== 0;
-    if (isWhole) return message.subarray(1);
+    if (isWhole) return { frame: message.subarray(1), lane };
     const partial = (flags & begins) === 0 ? this.#partial[lane] : this.#begin(message, lane);
     if (partial === null) throw new RangeError('a part of a frame that never began');
     const part = message.subarray((flags & begins) === 0 ? 1 : 1 + lengthBytes);
@@ -70,7 +75,7 @@ export class Reassembler {
     partial.filled = filled;
     if (!isComplete) return null;
     this.#partial[lane] = null;
-    return partial.frame;
+    return { frame: partial.frame, lane };
   }
 
   #begin(message: Uint8Array, lane: Lane): PartialFrame {
