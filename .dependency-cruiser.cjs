@@ -6,11 +6,12 @@ const mayImport = {
   core: [],
   encoding: ['core'],
   machine: ['core', 'encoding'],
-  storage: ['core', 'encoding'],
+  identity: ['encoding'],
+  storage: ['core', 'encoding', 'identity'],
   transport: ['core', 'encoding', 'machine'],
   group: ['core', 'machine', 'storage', 'transport'],
-  host: ['core', 'encoding', 'machine', 'storage', 'transport', 'group'],
-  testing: ['core', 'storage'],
+  host: ['core', 'encoding', 'identity', 'machine', 'storage', 'transport', 'group'],
+  testing: ['core', 'encoding', 'storage'],
 };
 
 /** Contracts and pure helpers: the files of a layer that `group` may know. The concrete adapters are chosen in `host`. */

@@ -19,6 +19,8 @@ export type RaftErrorCode =
   | 'NO_SUCH_GROUP'
   /** The environment lacks something that is needed, named in the message. */
   | 'NOT_SUPPORTED'
+  /** There is no room for what has to be stored, and none could be made; this member stopped, others go on. */
+  | 'QUOTA_EXCEEDED'
   /** The machine threw: the command changed nothing, on every member alike. */
   | 'REJECTED'
   /** A stored record cannot be right; `cause` or the message names it. */
@@ -27,6 +29,8 @@ export type RaftErrorCode =
   | 'STORAGE_FAILED'
   /** Another tab has this storage open. */
   | 'STORAGE_IN_USE'
+  /** The storage was deleted, or another tab took it over, while this member had it; this member stopped. */
+  | 'STORAGE_LOST'
   /** No answer in time. */
   | 'TIMEOUT'
   /** The command is larger than one command may be. */

@@ -41,7 +41,7 @@ async function acceptStore(): Promise<string[]> {
     const name = `acceptance-${++places}`;
     const opened: IndexedDbDatabase[] = [];
     const open = async (): Promise<IndexedDbDatabase> => {
-      const database = await IndexedDbDatabase.open(name, () => host);
+      const database = await IndexedDbDatabase.open(name);
       opened.push(database);
       return database;
     };

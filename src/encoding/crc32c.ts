@@ -7,9 +7,12 @@ for (let i = 0; i < 256; i++) {
   table[i] = crc;
 }
 
-/** The checksum of `bytes`, in [0, 2^32). */
-export function crc32c(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
+/**
+ * The checksum of `bytes`, in [0, 2^32).
+ * @param before the checksum of what comes before them, for bytes that come in parts
+ */
+export function crc32c(bytes: Uint8Array, before = 0): number {
+  let crc = ~before >>> 0;
   for (const byte of bytes) crc = (table[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8);
   return ~crc >>> 0;
 }

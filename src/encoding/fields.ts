@@ -65,6 +65,11 @@ export class FieldReader {
       : this.#fail(`a byte string of at most ${maxLength}`);
   }
 
+  /** An array whose fields are read in their order. */
+  record<Content>(read: (fields: FieldReader) => Content): Content {
+    return read(new FieldReader(this.#take()));
+  }
+
   list<Item>(item: (fields: FieldReader) => Item): Item[] {
     const fields = new FieldReader(this.#take());
     const items: Item[] = [];

@@ -1,7 +1,7 @@
 /** The host of this tab: IndexedDB, WebRTC, a worker's clock, and the life of the page. */
 import { toBase64Url } from '../encoding/base64url.ts';
 import { RaftError } from '../errors.ts';
-import { type HostId, hostIdBytes } from '../ids.ts';
+import { makeIdentity } from '../identity/host-keys.ts';
 import type { Database } from '../storage/database.ts';
 import { IndexedDbDatabase } from '../storage/indexeddb.ts';
 import { MemoryDatabase } from '../storage/memory.ts';
@@ -28,8 +28,6 @@ function randomText(length: number): string {
   fillRandom(bytes);
   return toBase64Url(bytes);
 }
-
-const newHostId = (): HostId => randomText(hostIdBytes) as HostId;
 
 /** @throws RaftError NOT_SUPPORTED */
 function checkEnvironment(options: BrowserHostOptions): void {
@@ -93,9 +91,9 @@ export async function openBrowserHost(options: BrowserHostOptions, listener: Bro
 }
 
 async function openDatabase(slot: Slot | null): Promise<Database> {
-  if (slot === null) return new MemoryDatabase(newHostId());
+  if (slot === null) return new MemoryDatabase(await makeIdentity());
   try {
-    return await IndexedDbDatabase.open(slot.database, newHostId);
+    return await IndexedDbDatabase.open(slot.database);
   } catch (error) {
     slot.release();
     throw error;

@@ -7,7 +7,7 @@ import type { PersistentState } from '../core/types.ts';
 import { toBase64Url } from '../encoding/base64url.ts';
 import { RaftError } from '../errors.ts';
 import type { Clock } from '../group/clock.ts';
-import { type GroupId, groupIdBytes, type HostId, incarnationBytes, memberId } from '../ids.ts';
+import { type GroupId, groupIdBytes, type HostId, hostOf, incarnationBytes, memberId } from '../ids.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import type { Database, GroupRecord } from '../storage/database.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -40,6 +40,7 @@ export class Host {
   readonly #parts: HostParts;
   readonly #connector: Connector;
   readonly #groups = new Map<GroupId, { readonly hosted: AnyHostedGroup; readonly leave: () => void }>();
+  readonly #opening = new Set<GroupId>();
   readonly #badFrames = new Map<Link, number>();
   #isClosed = false;
 
@@ -125,12 +126,30 @@ export class Host {
     if (machine.name !== record.machine) {
       throw new RaftError('WRONG_MACHINE', `the group replicates the machine ${record.machine}, not ${machine.name}`);
     }
+    if (hostOf(record.member) !== this.id) {
+      const message = `member ${record.member} belongs to a host that this database has no key of; join as a new member`;
+      throw new RaftError('STORAGE_CORRUPT', message);
+    }
+    // Whoever loads a store takes it from whoever had it: a member that is at work, or about to be, must not lose it.
+    if (this.#groups.has(record.group) || this.#opening.has(record.group)) {
+      throw new RaftError('INVALID_ARGUMENT', 'the group is open in this tab already: use the one that you have');
+    }
+    this.#opening.add(record.group);
+    try {
+      return await this.#openStored(machine, record, raft);
+    } finally {
+      this.#opening.delete(record.group);
+    }
+  }
+
+  async #openStored<State, Command, Result>(
+    machine: MachineDefinition<State, Command, Result>,
+    record: GroupRecord,
+    raft?: Partial<RaftOptions>,
+  ): Promise<Group<State, Command, Result>> {
     const storage = this.#parts.database.storage(record.group);
     const persistent = await load(storage);
     if (this.#isClosed) throw new RaftError('CLOSED', 'this host is closed');
-    if (this.#groups.has(record.group)) {
-      throw new RaftError('INVALID_ARGUMENT', 'the group is open in this tab already: use the one that you have');
-    }
     const words = new Uint32Array(this.#random(12).buffer);
     const [first = 0, second = 0, third = 0] = words;
     const group = new Group<State, Command, Result>(

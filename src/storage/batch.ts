@@ -1,13 +1,25 @@
-import type { Entry, HardState, Index, LogStart } from '../core/types.ts';
+import type { Entry, HardState, Index, LogStart, Snapshot } from '../core/types.ts';
 import type { Batch } from './storage.ts';
 
+/** What several batches do together. */
+export interface MergedBatch {
+  /** In the order in which they become the newest. */
+  readonly snapshots: readonly Snapshot[];
+  readonly start: LogStart | null;
+  readonly hardState: HardState | null;
+  readonly truncateFrom: Index | null;
+  readonly entries: readonly Entry[];
+}
+
 /** Several batches as one that has the effect of all in their order. */
-export function mergeBatches(batches: readonly Batch[]): Batch {
+export function mergeBatches(batches: readonly Batch[]): MergedBatch {
+  const snapshots: Snapshot[] = [];
   let start: LogStart | null = null;
   let hardState: HardState | null = null;
   let truncateFrom: Index | null = null;
   let entries: Entry[] = [];
   for (const batch of batches) {
+    if (batch.snapshot) snapshots.push(batch.snapshot);
     if (batch.start) {
       const { index } = (start = batch.start);
       entries = entries.filter((entry) => entry.index > index);
@@ -20,5 +32,5 @@ export function mergeBatches(batches: readonly Batch[]): Batch {
     }
     for (const entry of batch.entries) entries.push(entry);
   }
-  return { start, hardState, truncateFrom, entries };
+  return { snapshots, start, hardState, truncateFrom, entries };
 }

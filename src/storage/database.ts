@@ -1,6 +1,7 @@
 /** The contract of a host's database: who the host is, which groups it has members of, and a store for each of them. */
 import type { NodeId } from '../core/types.ts';
-import type { GroupId, HostId } from '../ids.ts';
+import type { HostIdentity } from '../identity/host-keys.ts';
+import type { GroupId } from '../ids.ts';
 import type { Storage } from './storage.ts';
 
 /** What a host remembers of a group that it has a member of. Made once, before anybody hears of the member. */
@@ -15,8 +16,8 @@ export interface GroupRecord {
   readonly founders: number | null;
 }
 
-export interface Database {
-  readonly host: HostId;
+/** Identity and stores lie in one database, so that whoever loses the one loses the other. */
+export interface Database extends HostIdentity {
   groups(): Promise<readonly GroupRecord[]>;
   /** @throws RaftError when the group is there already */
   addGroup(record: GroupRecord): Promise<void>;

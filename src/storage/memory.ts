@@ -1,12 +1,12 @@
 /** A database that forgets: for tests, and for a tab that wants to leave nothing behind. */
 import type { Entry, HardState, LogStart, PersistentState, Snapshot } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
+import type { HostIdentity } from '../identity/host-keys.ts';
 import type { GroupId, HostId } from '../ids.ts';
+import { crc32c } from '../encoding/crc32c.ts';
 import type { Database, GroupRecord } from './database.ts';
+import { snapshotsKept } from './stored-snapshots.ts';
 import type { Batch, Durability, SnapshotPart, Storage } from './storage.ts';
-
-/** How many snapshots are kept: the newest, and the one before it (S9). */
-const snapshotsKept = 2;
 
 /** What outlives a `MemoryStorage`, as a disk outlives a process. */
 export class MemoryDisk {
@@ -16,6 +16,16 @@ export class MemoryDisk {
   /** The newest last. */
   #kept: Bytes[] = [];
   readonly #staged: Map<string, Bytes> = new Map();
+  #owner: unknown = null;
+
+  /** Whoever has the disk from now on. Nobody else writes on it any more. */
+  claim(owner: unknown): void {
+    this.#owner = owner;
+  }
+
+  isOwnedBy(owner: unknown): boolean {
+    return this.#owner === owner;
+  }
 
   get state(): PersistentState | null {
     const start = this.#start;
@@ -30,14 +40,30 @@ export class MemoryDisk {
     this.#staged.clear();
   }
 
-  stage({ snapshot, offset, data }: SnapshotPart): void {
-    const staged = this.#staged.get(snapshot.id);
-    if (staged === undefined || offset === 0) this.#staged.set(snapshot.id, { snapshot, parts: [data] });
-    else staged.parts.push(data);
+  /** Gives what is wrong with the part, if anything is. */
+  stage({ snapshot, offset, data }: SnapshotPart): RaftError | null {
+    const { id, index, bytes, checksum } = snapshot;
+    const staged: Bytes | undefined = offset === 0 ? { snapshot, parts: [] } : this.#staged.get(id);
+    const before = staged === undefined ? 0 : length(staged.parts);
+    if (staged === undefined || before !== offset) {
+      return new RaftError('STORAGE_FAILED', `a part at byte ${offset} follows ${before} bytes: begin anew`);
+    }
+    this.#staged.set(id, staged);
+    staged.parts.push(data);
+    const end = offset + data.byteLength;
+    if (end < bytes || (end === bytes && crc32c(concatenated(staged.parts)) === checksum)) return null;
+    this.#staged.delete(id);
+    const message = `the bytes of the snapshot of entry ${index} are not those that it was made of: begin anew`;
+    return new RaftError('STORAGE_CORRUPT', message);
+  }
+
+  /** Whether all bytes of a snapshot were staged. */
+  holds({ id, bytes }: Snapshot): boolean {
+    return length(this.#staged.get(id)?.parts ?? []) === bytes;
   }
 
   read({ id }: Snapshot, offset: number, length: number): Uint8Array | null {
-    const kept = this.#kept.find(({ snapshot }) => snapshot.id === id);
+    const kept = this.#kept.findLast(({ snapshot }) => snapshot.id === id);
     if (kept === undefined) return null;
     return concatenated(kept.parts).slice(offset, offset + length);
   }
@@ -64,10 +90,14 @@ interface Bytes {
   readonly parts: Uint8Array[];
 }
 
+function length(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
+
 function concatenated(parts: readonly Uint8Array[]): Uint8Array {
   const [first] = parts;
   if (first !== undefined && parts.length === 1) return first;
-  const all = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  const all = new Uint8Array(length(parts));
   let offset = 0;
   for (const part of parts) {
     all.set(part, offset);
@@ -79,7 +109,7 @@ function concatenated(parts: readonly Uint8Array[]): Uint8Array {
 export class MemoryStorage implements Storage {
   readonly durability: Durability = 'memory';
   readonly #disk: MemoryDisk;
-  #closed = false;
+  #failure: RaftError | null = null;
 
   constructor(disk: MemoryDisk = new MemoryDisk()) {
     this.#disk = disk;
@@ -87,6 +117,7 @@ export class MemoryStorage implements Storage {
 
   load(done: (result: PersistentState | null | RaftError) => void): void {
     queueMicrotask(() => {
+      this.#disk.claim(this);
       this.#disk.clean();
       done(this.#disk.state);
     });
@@ -94,8 +125,7 @@ export class MemoryStorage implements Storage {
 
   stage(part: SnapshotPart, done: (error: RaftError | null) => void): void {
     queueMicrotask(() => {
-      if (!this.#closed) this.#disk.stage(part);
-      done(this.#closed ? new RaftError('CLOSED', 'the storage is closed') : null);
+      done(this.#check() ?? this.#disk.stage(part));
     });
   }
 
@@ -107,28 +137,48 @@ export class MemoryStorage implements Storage {
   ): void {
     queueMicrotask(() => {
       const data = this.#disk.read(snapshot, offset, length);
-      done(data ?? new RaftError('STORAGE_FAILED', `the snapshot of entry ${snapshot.index} is not kept any more`));
+      const gone = new RaftError('STORAGE_FAILED', `the snapshot of entry ${snapshot.index} is not kept any more`);
+      done(this.#failure ?? data ?? gone);
     });
   }
 
   write(batch: Batch, done: (error: RaftError | null) => void): void {
     queueMicrotask(() => {
-      if (!this.#closed) this.#disk.perform(batch);
-      done(this.#closed ? new RaftError('CLOSED', 'the storage is closed') : null);
+      const failure = this.#check() ?? this.#incomplete(batch);
+      if (failure === null) this.#disk.perform(batch);
+      else this.#failure ??= failure;
+      done(failure);
     });
   }
 
+  #incomplete({ snapshot }: Batch): RaftError | null {
+    if (!snapshot || this.#disk.holds(snapshot)) return null;
+    return new RaftError('STORAGE_FAILED', `the snapshot of entry ${snapshot.index} was not staged to its end`);
+  }
+
+  #check(): RaftError | null {
+    if (this.#failure === null && !this.#disk.isOwnedBy(this)) {
+      this.#failure = new RaftError(
+        'STORAGE_LOST',
+        'this storage was not loaded, or was loaded again since by another',
+      );
+    }
+    return this.#failure;
+  }
+
   close(): void {
-    this.#closed = true;
+    this.#failure ??= new RaftError('CLOSED', 'the storage is closed');
   }
 }
 
 export class MemoryDatabase implements Database {
   readonly host: HostId;
+  readonly keys: CryptoKeyPair;
   readonly #groups: Map<GroupId, { readonly record: GroupRecord; readonly disk: MemoryDisk }> = new Map();
 
-  constructor(host: HostId) {
+  constructor({ host, keys }: HostIdentity) {
     this.host = host;
+    this.keys = keys;
   }
 
   groups(): Promise<readonly GroupRecord[]> {

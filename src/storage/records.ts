@@ -5,7 +5,10 @@
  *     byte  0..3   CRC-32C of all that follows, little-endian
  *     byte  4      format version
  *     byte  5..    the payload
+ *
+ * Version 1 knew no configurations but a list of voters, and no snapshots. It is read for ever, and never written.
  */
+import { foundingConfiguration } from '../core/configuration.ts';
 import type { Entry, EntryKind, HardState, Index, LogStart, NodeId } from '../core/types.ts';
 import { configurationFields, readConfiguration } from '../encoding/configuration.ts';
 import { crc32c } from '../encoding/crc32c.ts';
@@ -13,18 +16,21 @@ import { FieldReader } from '../encoding/fields.ts';
 import { decode, encode } from '../encoding/msgpack.ts';
 import { RaftError } from '../errors.ts';
 
-const formatVersion = 1;
+const formatVersion = 2;
 const headerBytes = 5;
 const checksumBytes = 4;
 
-/** Entries are packed into records of about this size: larger values are stored apart, and slowly, by Chromium. */
+/**
+ * Entries, and the bytes of snapshots, are packed into records of about this size: larger values are stored apart, and
+ * slowly, by Chromium.
+ */
 export const recordBytes: number = 60 * 1024;
 
 const entryKinds: readonly EntryKind[] = ['empty', 'command', 'configuration'];
 
-const isNodeId = (text: string): text is NodeId => text !== '';
+export const isNodeId = (text: string): text is NodeId => text !== '';
 
-function seal(payload: unknown): Uint8Array {
+export function seal(payload: unknown): Uint8Array {
   const body = encode(payload);
   const record = new Uint8Array(headerBytes + body.byteLength);
   record[checksumBytes] = formatVersion;
@@ -33,8 +39,16 @@ function seal(payload: unknown): Uint8Array {
   return record;
 }
 
-/** @param name how an error names the record */
-function open<Content>(name: string, record: unknown, read: (fields: FieldReader) => Content): Content {
+/**
+ * Reads a record. Byte strings in it are views into it.
+ * @param name how an error names the record
+ * @throws RaftError STORAGE_CORRUPT
+ */
+export function open<Content>(
+  name: string,
+  record: unknown,
+  read: (fields: FieldReader, version: number) => Content,
+): Content {
   const corrupt = (what: string, cause?: unknown): RaftError =>
     new RaftError('STORAGE_CORRUPT', `${name} ${what}; this member cannot go on, join the group as a new one`, {
       cause,
@@ -42,18 +56,28 @@ function open<Content>(name: string, record: unknown, read: (fields: FieldReader
   if (!(record instanceof Uint8Array) || record.byteLength < headerBytes) throw corrupt('is not a record');
   const view = new DataView(record.buffer, record.byteOffset, record.byteLength);
   if (view.getUint32(0, true) !== crc32c(record.subarray(checksumBytes))) throw corrupt('fails its checksum');
-  const version = record[checksumBytes];
-  if (version !== formatVersion) {
+  const version = view.getUint8(checksumBytes);
+  if (version < 1 || version > formatVersion) {
     throw new RaftError(
       'STORAGE_CORRUPT',
-      `${name} has format version ${version ?? 'none'}, this code reads ${formatVersion}: load the newer code`,
+      `${name} has format version ${version}, this code reads up to ${formatVersion}: load the newer code`,
     );
   }
   try {
-    return read(new FieldReader(decode(record.subarray(headerBytes), 2)));
+    return read(new FieldReader(decode(record.subarray(headerBytes), 3)), version);
   } catch (error) {
     throw corrupt('has a content that it cannot have', error);
   }
+}
+
+/** How often a store was taken over: whoever finds another epoch than its own is not the owner any more. */
+export function encodeEpoch(epoch: number): Uint8Array {
+  return seal([epoch]);
+}
+
+/** @throws RaftError STORAGE_CORRUPT */
+export function decodeEpoch(record: unknown): number {
+  return open('the fencing epoch', record, (fields) => fields.integer(1));
 }
 
 export function encodeHardState({ term, vote, commit }: HardState): Uint8Array {
@@ -75,10 +99,13 @@ export function encodeStart({ index, term, configuration }: LogStart): Uint8Arra
 
 /** @throws RaftError STORAGE_CORRUPT */
 export function decodeStart(record: unknown): LogStart {
-  return open('the start of the log', record, (fields) => ({
+  return open('the start of the log', record, (fields, version) => ({
     index: fields.integer(),
     term: fields.integer(),
-    configuration: readConfiguration(fields, isNodeId),
+    configuration:
+      version === 1
+        ? foundingConfiguration(fields.list((list) => list.text(isNodeId)))
+        : readConfiguration(fields, isNodeId),
   }));
 }
 

@@ -28,6 +28,8 @@ export interface Batch {
   readonly truncateFrom: Index | null;
   /** Follow the last entry that is left. */
   readonly entries: readonly Entry[];
+  /** This batch begins with what failed with QUOTA_EXCEEDED: with it the store goes on; see `Storage.write`. */
+  readonly resumes?: boolean;
 }
 
 /** Bytes of a snapshot from `offset` on. */
@@ -42,7 +44,8 @@ export interface Storage {
   readonly durability: Durability;
 
   /**
-   * Reads everything: null from a store that was never founded. Called once, before any write.
+   * Reads everything: null from a store that was never founded. Called once, before any write. Whoever loaded the same
+   * store before can write no more: his batches and parts fail with STORAGE_LOST.
    * Fails with STORAGE_CORRUPT when a record cannot be right, with STORAGE_FAILED when reading did.
    */
   load(done: (result: PersistentState | null | RaftError) => void): void;
@@ -51,6 +54,11 @@ export interface Storage {
    * Makes a batch durable, wholly or not at all, after all that were issued before. `done` is called once for each
    * batch, in the order of issue, and never before `write` returns; with an error when the batch did not become durable.
    * After one failure everything later fails too: a log with a hole is worse than none.
+   *
+   * QUOTA_EXCEEDED can be mended. It comes when there was no room, and nothing of the batch was written; every batch that
+   * was issued after it fails likewise, in order. From then on the store takes parts of snapshots, and batches that free
+   * space and hold nothing but `snapshot` and `start`; everything else fails with QUOTA_EXCEEDED, until a batch that
+   * `resumes` begins to write again what failed, in its order. If that one fails too, the store fails for good.
    */
   write(batch: Batch, done: (error: RaftError | null) => void): void;
 
@@ -59,6 +67,10 @@ export interface Storage {
    * order and without gaps; one with offset 0 begins it anew. Several snapshots may be staged at the same time. What was
    * staged and never became the newest is gone at the next `load`. Ordered with batches: a batch that is issued after the
    * last part finds them all.
+   *
+   * Fails with STORAGE_CORRUPT when the snapshot is complete now and its bytes do not have the `checksum` that it claims, with
+   * STORAGE_FAILED when the part does not follow the one before, and with QUOTA_EXCEEDED when there is no room: the store
+   * goes on, and the snapshot begins anew.
    */
   stage(part: SnapshotPart, done: (error: RaftError | null) => void): void;
 

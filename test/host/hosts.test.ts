@@ -4,6 +4,7 @@ import { toBase64Url } from '../../src/encoding/base64url.ts';
 import type { Group } from '../../src/host/group.ts';
 import { Host } from '../../src/host/host.ts';
 import { decodeInvite } from '../../src/host/invite.ts';
+import { makeIdentity } from '../../src/identity/host-keys.ts';
 import type { HostId } from '../../src/ids.ts';
 import { defineMachine } from '../../src/machine/machine.ts';
 import { MemoryDatabase } from '../../src/storage/memory.ts';
@@ -21,6 +22,9 @@ type List = Group<string[], string, number>;
 
 const broker = 'ws://broker.example';
 
+/** The hosts have ids in the order of their numbers; nobody asks here whether they have the key of it. */
+const { keys } = await makeIdentity();
+
 /** Tabs of one network. */
 class Tabs {
   readonly clock = new VirtualClock();
@@ -31,8 +35,8 @@ class Tabs {
   #random = 0;
 
   open(number: number): Host {
-    const id = toBase64Url(new Uint8Array(16).fill(number + 1)) as HostId;
-    const database = (this.databases[number] ??= new MemoryDatabase(id));
+    const host = toBase64Url(new Uint8Array(16).fill(number + 1)) as HostId;
+    const database = (this.databases[number] ??= new MemoryDatabase({ host, keys }));
     return new Host({
       database,
       clock: this.clock,
@@ -266,6 +270,7 @@ describe('a group', () => {
     const [database] = tabs.databases;
     const storage = database?.storage(group.id);
     const hardState = { term: 0, vote: null, commit: 99 };
+    await new Promise((done) => storage?.load(done));
     await new Promise((done) => storage?.write({ hardState, truncateFrom: null, entries: [] }, done));
     await expect(hosts[0]?.join(list, decodeInvite(group.invite))).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' });
     expect(hosts[0]?.openGroups).toBe(0);
