@@ -8,10 +8,10 @@ const mayImport = {
   machine: ['core', 'encoding'],
   identity: ['encoding'],
   storage: ['core', 'encoding', 'identity'],
-  transport: ['core', 'encoding', 'machine'],
+  transport: ['core', 'encoding', 'identity', 'machine'],
   group: ['core', 'machine', 'storage', 'transport'],
   host: ['core', 'encoding', 'identity', 'machine', 'storage', 'transport', 'group'],
-  testing: ['core', 'encoding', 'storage'],
+  testing: ['core', 'encoding', 'storage', 'transport'],
 };
 
 /** Contracts and pure helpers: the files of a layer that `group` may know. The concrete adapters are chosen in `host`. */

@@ -5,7 +5,7 @@
 import { RaftError } from './errors.ts';
 import type { BrowserHostOptions } from './host/browser-host.ts';
 import type { Group } from './host/group.ts';
-import { decodeInvite, isSignalingAddress } from './host/invite.ts';
+import { decodeInvite, isSignalingAddress } from './identity/invite.ts';
 import { useHost } from './host/tab.ts';
 import { type GroupId, isGroupId } from './ids.ts';
 import { type MachineDefinition, maxMachineNameLength } from './machine/machine.ts';
@@ -16,12 +16,14 @@ export { type Outcome, RaftError, type RaftErrorCode } from './errors.ts';
 export type { LogEntry, MemberStatus } from './group/member.ts';
 export type { PeerStatus } from './group/peers.ts';
 export type { Group, GroupEvents, GroupStatus, ProposeOptions } from './host/group.ts';
-export { hasInvite } from './host/invite.ts';
+export type { LinkPath, LinkStatistics } from './transport/link.ts';
+export { hasInvite } from './identity/invite.ts';
+export type { RefusalReason } from './identity/refusals.ts';
 export type { GroupId } from './ids.ts';
 export { type Applied, type ApplyContext, defineMachine, type MachineDefinition } from './machine/machine.ts';
 export type { Durability } from './storage/storage.ts';
 export type { MemberReport } from './transport/messages.ts';
-export type { SignalingState } from './transport/transport.ts';
+export type { GroupDiagnosis, PeerDiagnosis, RefusalNotice, SignalingState } from './transport/transport.ts';
 
 /** Options of the tab: those of the first group that is opened count until all groups are closed. */
 export type TabOptions = Partial<BrowserHostOptions>;
@@ -59,8 +61,10 @@ const maxFounders = 9;
 /** Public STUN servers, which tell a host its address as others see it. */
 const defaultIceServers: readonly RTCIceServer[] = [{ urls: 'stun:stun.l.google.com:19302' }];
 
-function tabOptions({ storage = 'indexeddb', iceServers = defaultIceServers }: TabOptions): BrowserHostOptions {
-  return { storage, iceServers };
+function tabOptions(options: TabOptions): BrowserHostOptions {
+  const { storage = 'indexeddb', iceServers = defaultIceServers } = options;
+  const { iceTransportPolicy = 'all', webrtc = 'simple-peer' } = options;
+  return { storage, iceServers, iceTransportPolicy, webrtc };
 }
 
 function checkMachine({ name }: { readonly name: string }): void {

@@ -9,6 +9,7 @@ import {
   RaftError,
   type StoredGroup,
 } from '../../src/index.ts';
+import type { Access } from '../../src/identity/access.ts';
 import type { GroupId, HostId } from '../../src/ids.ts';
 import type { NodeId } from '../../src/core/types.ts';
 import { IndexedDbDatabase } from '../../src/storage/indexeddb.ts';
@@ -48,7 +49,15 @@ async function acceptStore(): Promise<string[]> {
     const database = await open();
     for (const group of groups) {
       const member = `${host}.IIIIIIIIIII` as NodeId;
-      await database.addGroup({ group, member, signaling: 'ws://127.0.0.1:1', machine: 'list', founders: null });
+      const access = `f${'S'.repeat(43)}` as Access;
+      await database.addGroup({
+        group,
+        member,
+        signaling: 'ws://127.0.0.1:1',
+        access,
+        machine: 'list',
+        founders: null,
+      });
     }
     return {
       open: async () => (await open()).storage(groups[0]),

@@ -5,7 +5,11 @@ import { makeIdentity } from '../identity/host-keys.ts';
 import type { Database } from '../storage/database.ts';
 import { IndexedDbDatabase } from '../storage/indexeddb.ts';
 import { MemoryDatabase } from '../storage/memory.ts';
-import { WebRtcConnector } from '../transport/webrtc.ts';
+import type { Timers } from '../transport/timers.ts';
+import { Mesh } from '../transport/mesh.ts';
+import { simplePeer } from '../transport/simple-peer-connection.ts';
+import { barePeer } from '../transport/bare-connection.ts';
+import { hostSigner } from '../identity/host-signer.ts';
 import { Host } from './host.ts';
 import { type Slot, takeSlot } from './slots.ts';
 import { WorkerClock } from './worker-clock.ts';
@@ -15,6 +19,10 @@ export interface BrowserHostOptions {
   readonly storage: 'indexeddb' | 'memory';
   /** STUN and TURN servers, for members that are not in one network. */
   readonly iceServers: readonly RTCIceServer[];
+  /** `relay` goes through TURN servers only, which hides the members' addresses from each other. */
+  readonly iceTransportPolicy: RTCIceTransportPolicy;
+  /** What WebRTC is driven with: simple-peer, or the browser's own RTCPeerConnection. */
+  readonly webrtc: 'simple-peer' | 'bare';
 }
 
 const runBytes = 8;
@@ -57,6 +65,7 @@ export async function openBrowserHost(options: BrowserHostOptions, listener: Bro
   let lose = (): void => undefined;
   const slot = options.storage === 'indexeddb' ? await takeSlot(() => lose()) : null;
   const database = await openDatabase(slot);
+  const identity = await hostSigner(database);
   const clock = new WorkerClock();
   const onPageHide = (): void => {
     // Links that are closed now are noticed in milliseconds, by themselves in 5 to 15 s; and a page that is kept in the
@@ -66,11 +75,14 @@ export async function openBrowserHost(options: BrowserHostOptions, listener: Bro
   const host = new Host({
     database,
     clock,
-    connector: (id, links) =>
-      new WebRtcConnector(id, links, {
-        iceServers: options.iceServers,
-        openWebSocket: (url) => new WebSocket(url),
+    connector: (listener) =>
+      new Mesh(listener, {
+        identity,
         run: randomText(runBytes),
+        timers: timersOf(clock),
+        openWebSocket: (url) => new WebSocket(url),
+        connect: options.webrtc === 'bare' ? barePeer() : simplePeer(),
+        configuration: { iceServers: [...options.iceServers], iceTransportPolicy: options.iceTransportPolicy },
       }),
     fillRandom,
     idle: () => {
@@ -88,6 +100,22 @@ export async function openBrowserHost(options: BrowserHostOptions, listener: Bro
   };
   addEventListener('pagehide', onPageHide);
   return host;
+}
+
+/** Time for links, which the worker keeps going in a hidden tab as well. */
+function timersOf(clock: WorkerClock): Timers {
+  return {
+    now: () => clock.now(),
+    every: (milliseconds, callback) => clock.every(milliseconds, callback),
+    after: (milliseconds, callback) => {
+      const stop = clock.every(Math.max(1, milliseconds), () => {
+        stop();
+        callback();
+      });
+      return stop;
+    },
+    random: () => Math.random(),
+  };
 }
 
 async function openDatabase(slot: Slot | null): Promise<Database> {

@@ -11,7 +11,8 @@ import { Refusal } from './refusals.ts';
 
 export interface AdmissionClaim {
   readonly group: GroupId;
-  readonly kind: AccessKind;
+  /** What the host wants to be let in to do. */
+  readonly right: AccessKind;
   /** The member of the group that the host has, or will have. */
   readonly member: NodeId;
   /** Shows that the secret of some invite is known. */
@@ -28,10 +29,10 @@ export interface AdmissionPlace {
   readonly host: HostId;
 }
 
-type Claimed = Pick<AdmissionClaim, 'group' | 'kind' | 'member'>;
+type Claimed = Pick<AdmissionClaim, 'group' | 'right' | 'member'>;
 
-function statement({ session, host }: AdmissionPlace, { group, kind, member }: Claimed): Uint8Array {
-  return encode(['flotilla admission', session, host, group, kind, member]);
+function statement({ session, host }: AdmissionPlace, { group, right, member }: Claimed): Uint8Array {
+  return encode(['flotilla admission', session, host, group, right, member]);
 }
 
 /** Claims the most that the credentials allow. */
@@ -41,7 +42,7 @@ export async function claimAdmission(
   member: NodeId,
 ): Promise<AdmissionClaim> {
   const { group, kind, admissionKey, writerKey } = credentials;
-  const claimed = { group, kind, member };
+  const claimed = { group, right: kind, member };
   const text = source(statement(place, claimed));
   const mac = new Uint8Array(await crypto.subtle.sign('HMAC', admissionKey, text));
   const signature = writerKey === null ? new Uint8Array() : await sign(writerKey, text);
@@ -58,7 +59,7 @@ export async function checkAdmission(
   if (!(await crypto.subtle.verify('HMAC', credentials.admissionKey, source(claim.mac), text))) {
     throw new Refusal('no-secret', 'the other end does not know the secret of the group');
   }
-  if (claim.kind === 'read-only') return;
+  if (claim.right === 'read-only') return;
   if (!(await verify(credentials.writerPublicKey, claim.signature, text))) {
     throw new Refusal('no-secret', 'the other end claims full access, and does not know the full secret');
   }

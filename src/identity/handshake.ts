@@ -6,8 +6,9 @@
  */
 import { encode } from '../encoding/msgpack.ts';
 import type { HostId } from '../ids.ts';
-import { randomBytes, sha256, verify } from './crypto.ts';
-import { type HostIdentity, hostIdOf } from './host-identity.ts';
+import { randomBytes, sha256, source, verify } from './crypto.ts';
+import { hostIdOf } from './host-keys.ts';
+import type { HostSigner } from './host-signer.ts';
 import { Refusal } from './refusals.ts';
 
 export const nonceBytes = 32;
@@ -40,7 +41,7 @@ export interface Proven {
 }
 
 export interface HandshakeInit {
-  readonly identity: HostIdentity;
+  readonly identity: HostSigner;
   readonly role: Role;
   readonly major: number;
   readonly minor: number;
@@ -101,7 +102,7 @@ export class Handshake {
     if (areEqual(hello.nonce, this.#nonce)) {
       throw new Refusal('replayed-handshake', 'the other end repeats our own nonce');
     }
-    const host = await hostIdOf(hello.publicKey);
+    const host = await hostIdOf(source(hello.publicKey));
     if (expected !== null && host !== expected) {
       throw new Refusal('wrong-key', `the key at the other end is that of ${host}, not of ${expected}`);
     }
@@ -163,6 +164,6 @@ export class Handshake {
     const ours = this.#view(peer);
     const byOfferer = role === 'offerer' ? ours : claimed;
     const session = await sha256(encode(['flotilla session', transcript(major, byOfferer)]));
-    return { host: await hostIdOf(peer.publicKey), minor: peer.minor, session };
+    return { host: await hostIdOf(source(peer.publicKey)), minor: peer.minor, session };
   }
 }

@@ -6,7 +6,7 @@
  * uses again: what was recorded is of no use later, not even to a host that was restarted. A greeting is for anybody, since
  * its sender knows nobody yet: a repeated one makes us look for somebody who is not there, and nothing else.
  */
-import { fromBase64Url, toBase64Url } from '../encoding/base64url.ts';
+import { fromBase64Url } from '../encoding/base64url.ts';
 import { FieldReader } from '../encoding/fields.ts';
 import { decode, encode } from '../encoding/msgpack.ts';
 import type { Credentials } from './access.ts';

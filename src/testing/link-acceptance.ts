@@ -11,7 +11,7 @@ import {
   type LinkListener,
   maxFrameBytes,
 } from '../transport/link.ts';
-import type { AcceptanceCase } from './storage-acceptance.ts';
+import type { AcceptanceCase } from './acceptance.ts';
 
 /** One fresh link for each case. */
 export interface LinkHarness {

@@ -95,10 +95,10 @@ const forms: { readonly [K in Kind]: Form<K> } = {
   },
   Enter: {
     number: 4,
-    write: ({ group, kind, member, mac, signature }) => [group, accessKinds.indexOf(kind), member, mac, signature],
+    write: ({ group, right, member, mac, signature }) => [group, accessKinds.indexOf(right), member, mac, signature],
     read: (fields) => ({
       group: fields.text(isGroupId),
-      kind: oneOf(accessKinds, fields),
+      right: oneOf(accessKinds, fields),
       member: fields.text(isMemberId),
       mac: bytesOf(fields, macBytes),
       signature: fields.bytes(signatureBytes),

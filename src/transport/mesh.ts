@@ -3,7 +3,7 @@
  * that both are linked to, brings the signals; the hosts of a group tell each other whom they are linked to, so that the
  * mesh mends itself while the broker is gone.
  */
-import type { HostIdentity } from '../identity/host-identity.ts';
+import type { HostSigner } from '../identity/host-signer.ts';
 import type { GroupId, HostId } from '../ids.ts';
 import type { Connect } from './connection.ts';
 import type { Introduction } from './introduction.ts';
@@ -27,7 +27,7 @@ import type {
 import { defaultStageTimeouts, type StageTimeouts } from './webrtc-attempt.ts';
 
 export interface MeshParts {
-  readonly identity: HostIdentity;
+  readonly identity: HostSigner;
   /** Names this run of the host; drawn at random. */
   readonly run: string;
   readonly timers: Timers;
@@ -120,7 +120,7 @@ export class Mesh implements Connector {
   async diagnose(group: GroupId): Promise<GroupDiagnosis> {
     const joined = this.#groups.get(group);
     if (joined === undefined) {
-      const dropped = { 'not-sealed': 0, 'replayed': 0, 'for-another': 0 };
+      const dropped = { 'not-sealed': 0, replayed: 0, 'for-another': 0 };
       return { signaling: 'closed', dropped, peers: [], refusals: [] };
     }
     const { rendezvous, refusals } = joined;

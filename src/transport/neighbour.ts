@@ -116,7 +116,7 @@ export class Neighbour {
 
   #begin(number: number, initiator: boolean): void {
     const { connect, configuration, timers, timeouts } = this.#parts;
-    const attempt = new WebRtcAttempt(
+    const attempt: WebRtcAttempt = new WebRtcAttempt(
       { number, initiator, connect, configuration, timers, timeouts },
       {
         signal: (signal) => {

@@ -30,7 +30,7 @@ const maxWaiting = 512;
 
 export class Rendezvous {
   readonly group: GroupId;
-  readonly dropped: Record<SealFault, number> = { 'not-sealed': 0, 'replayed': 0, 'for-another': 0 };
+  readonly dropped: Record<SealFault, number> = { 'not-sealed': 0, replayed: 0, 'for-another': 0 };
   readonly #client: SignalingClient;
   readonly #topic: string;
   readonly #seal: SignalingSeal;
@@ -107,7 +107,8 @@ export class Rendezvous {
         }
         const introduction = decodeIntroduction(unsealed.text);
         // Only a hello may be for anybody.
-        if (introduction === null || (unsealed.to === null && introduction.kind !== 'hello')) this.dropped['not-sealed']++;
+        if (introduction === null || (unsealed.to === null && introduction.kind !== 'hello'))
+          this.dropped['not-sealed']++;
         else this.#listener.introduced(path, unsealed.from, introduction);
       });
   }

@@ -6,7 +6,7 @@
  */
 import { checkAdmission, claimAdmission } from '../identity/admission.ts';
 import { Handshake, type Proven, type Role } from '../identity/handshake.ts';
-import type { HostIdentity } from '../identity/host-identity.ts';
+import type { HostSigner } from '../identity/host-signer.ts';
 import { Refusal, type RefusalReason } from '../identity/refusals.ts';
 import type { GroupId, HostId } from '../ids.ts';
 import { wireMajor, wireMinor } from './codec.ts';
@@ -18,7 +18,7 @@ import type { Timers } from './timers.ts';
 import type { Admission, GroupEntry, PeerDiagnosis, PeerLink, RefusalNotice } from './transport.ts';
 
 export interface SecureLinkInit {
-  readonly identity: HostIdentity;
+  readonly identity: HostSigner;
   readonly role: Role;
   /** The host that is to be at the other end; null for whoever it is. */
   readonly expected: HostId | null;
@@ -348,7 +348,7 @@ export class SecureLink implements PeerLink {
   }
 
   async #entered(claim: Extract<LinkMessage, { kind: 'Enter' }>, { host, session }: Proven): Promise<void> {
-    const { group, kind, member } = claim;
+    const { group, right, member } = claim;
     const entry = this.#init.entry(group);
     if (entry === undefined) {
       this.refuse(group, 'no-such-group', 'this host has no such group, or has closed it');
@@ -365,7 +365,7 @@ export class SecureLink implements PeerLink {
       return;
     }
     if (!this.isOpen) return;
-    this.#membership(group).theirs = { member, kind };
+    this.#membership(group).theirs = { member, kind: right };
     this.#tell({ kind: 'Entered', group });
     this.enter(group);
     this.#meet(group);
