@@ -60,6 +60,8 @@ export class Mesh implements Connector {
   readonly #groups = new Map<GroupId, JoinedGroup>();
   readonly #neighbours = new Map<HostId, Neighbour>();
   readonly #passedOn = new Map<PeerLink, number>();
+  /** Whom the host at the other end of a link is linked to, in each group, as it told last. */
+  readonly #circles = new Map<SecureLink, Map<GroupId, readonly HostId[]>>();
   readonly #neighbourParts: NeighbourParts;
   readonly #stopTicking: () => void;
   #attempts = 0;
@@ -77,6 +79,9 @@ export class Mesh implements Connector {
       linkListener: this.#linkListener(),
       nextAttempt: () => ++this.#attempts,
       isUsable: (path) => this.#isUsable(path),
+      seek: (host) => {
+        this.#seek(host);
+      },
       changed: () => {
         this.#forgetGone();
       },
@@ -206,6 +211,7 @@ export class Mesh implements Connector {
       parted: (link, group) => {
         this.#groups.get(group)?.listener.parted(link);
         this.#gossip(group);
+        this.#seek(link.peer);
       },
       received: (link, frame) => {
         this.#listener.received(link, frame);
@@ -245,6 +251,7 @@ export class Mesh implements Connector {
   #closed(link: SecureLink, end: LinkEnd): void {
     this.#ownerOf(link)?.closed(link, end);
     this.#passedOn.delete(link);
+    this.#circles.delete(link);
     if (!link.isProven) return;
     this.#forgetPaths((path) => path.kind === 'mesh' && path.via === link.peer);
   }
@@ -280,7 +287,10 @@ export class Mesh implements Connector {
   }
 
   /** A neighbour is linked to these hosts: those that we are not linked to can be reached through it. */
-  #learn({ peer: via }: SecureLink, rendezvous: Rendezvous, hosts: readonly HostId[]): void {
+  #learn(link: SecureLink, rendezvous: Rendezvous, hosts: readonly HostId[]): void {
+    const { peer: via } = link;
+    const circle = this.#circles.get(link) ?? new Map<GroupId, readonly HostId[]>();
+    this.#circles.set(link, circle.set(rendezvous.group, hosts));
     this.#forgetPaths(
       (path) =>
         path.kind === 'mesh' && path.rendezvous === rendezvous && path.via === via && !hosts.includes(path.host),
@@ -290,6 +300,18 @@ export class Mesh implements Connector {
       if (host === this.#parts.identity.id || known?.link?.shares(rendezvous.group) === true) continue;
       if (known?.path?.kind === 'broker') continue;
       this.#sayHello({ kind: 'mesh', rendezvous, via, host }, null);
+    }
+  }
+
+  /** Greets a host through everybody who is linked to it, unless a broker does. */
+  #seek(host: HostId): void {
+    if (this.#neighbours.get(host)?.path !== undefined) return;
+    for (const [link, circle] of this.#circles) {
+      for (const [group, hosts] of circle) {
+        const rendezvous = this.#groups.get(group)?.rendezvous;
+        if (rendezvous === undefined || rendezvous.state === 'connected' || !hosts.includes(host)) continue;
+        if (link.shares(group)) this.#sayHello({ kind: 'mesh', rendezvous, via: link.peer, host }, null);
+      }
     }
   }
 }

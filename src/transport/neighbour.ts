@@ -33,6 +33,8 @@ export interface NeighbourParts {
   /** Numbers the attempts of this run, at all hosts. */
   readonly nextAttempt: () => number;
   readonly isUsable: (path: Path) => boolean;
+  /** There is no way to a host: looks for one through others. */
+  readonly seek: (host: HostId) => void;
   /** There may be nothing left to remember of it. */
   readonly changed: () => void;
 }
@@ -108,6 +110,7 @@ export class Neighbour {
     if (this.#run === null || this.paths.length === 0) return;
     this.#stopRetry();
     if (this.path === undefined) {
+      this.#parts.seek(this.id);
       this.#failed('no-signaling', 'neither a broker nor another host brings our signals to it');
       return;
     }

@@ -244,7 +244,10 @@ export class SecureLink implements PeerLink {
       this.close({ reason: 'asleep', detail: 'this page stood still: what waited for it is stale' });
       return;
     }
-    if (this.#isRefused) return;
+    if (this.#isRefused) {
+      this.#hearRefusal(frame);
+      return;
+    }
     this.#waiting.push({ frame });
     this.#waitingBytes += frame.byteLength;
     if (this.#waiting.length > maxWaitingFrames || this.#waitingBytes > maxWaitingBytes) {
@@ -252,6 +255,16 @@ export class SecureLink implements PeerLink {
       return;
     }
     this.#work();
+  }
+
+  /** Of one that is refused we hear only why we are refused in turn: two who do not match both say so. */
+  #hearRefusal(frame: Uint8Array): void {
+    try {
+      const message = isLinkFrame(frame) ? decodeLinkFrame(frame) : null;
+      if (message?.kind === 'Refuse') this.#wasRefused(message);
+    } catch {
+      // It is on its way out already.
+    }
   }
 
   /** Deals with what waits, until something takes time. */

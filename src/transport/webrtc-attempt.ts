@@ -97,10 +97,13 @@ export class WebRtcAttempt {
     return this.#stage;
   }
 
+  #hasCandidates(): boolean {
+    return this.#candidates + countCandidates(this.#connection.peerConnection.localDescription?.sdp ?? '') > 0;
+  }
+
   #watch(connection: RTCPeerConnection): void {
     const lookForCandidates = (): void => {
-      const known = this.#candidates + countCandidates(connection.localDescription?.sdp ?? '');
-      if (known === 0) this.#fail('no-candidates', noCandidatesDetail);
+      if (!this.#hasCandidates()) this.#fail('no-candidates', noCandidatesDetail);
     };
     connection.addEventListener('iceconnectionstatechange', () => {
       const state = connection.iceConnectionState;
@@ -127,7 +130,8 @@ export class WebRtcAttempt {
         this.#fail('no-signaling', `no answer to the offer came through signaling within ${limit} ms`);
         break;
       case 'ice':
-        this.#fail('ice-failed', `no pair of addresses worked within ${limit} ms (${this.#candidates} of ours tried)`);
+        if (!this.#hasCandidates()) this.#fail('no-candidates', noCandidatesDetail);
+        else this.#fail('ice-failed', `no pair of addresses worked within ${limit} ms (${this.#candidates} of ours tried)`);
         break;
       case 'channels':
         this.#fail('channels-failed', `encryption and data channels were not set up within ${limit} ms`);
