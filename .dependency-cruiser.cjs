@@ -11,6 +11,7 @@ const mayImport = {
   transport: ['core', 'encoding', 'identity', 'machine'],
   group: ['core', 'machine', 'storage', 'transport'],
   host: ['core', 'encoding', 'identity', 'machine', 'storage', 'transport', 'group'],
+  node: ['core', 'encoding', 'identity', 'machine', 'storage', 'transport', 'group', 'host'],
   testing: ['core', 'encoding', 'storage', 'transport'],
 };
 

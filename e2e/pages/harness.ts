@@ -8,6 +8,7 @@ import {
   openGroup,
   RaftError,
   type StoredGroup,
+  type TabOptions,
 } from '../../src/index.ts';
 import type { Access } from '../../src/identity/access.ts';
 import type { GroupId, HostId } from '../../src/ids.ts';
@@ -15,7 +16,7 @@ import type { NodeId } from '../../src/core/types.ts';
 import { IndexedDbDatabase } from '../../src/storage/indexeddb.ts';
 import { storageAcceptance } from '../../src/testing/storage-acceptance.ts';
 
-/** Appends what it is told; a command of any size does. */
+/** Appends what it is told; a command of any size does. The Node members of the tests have the same. */
 const list = defineMachine({
   name: 'e2e list',
   initial: [] as readonly string[],
@@ -28,7 +29,10 @@ const list = defineMachine({
 
 type List = Group<readonly string[], string | Uint8Array, number>;
 
-const options = { machine: list, iceServers: [] };
+/** Of the tab; changed before the first use. */
+let tabOptions: TabOptions = { iceServers: [] };
+
+const options = () => ({ machine: list, ...tabOptions });
 
 function describe(error: unknown): string {
   return error instanceof RaftError ? `${error.code} ${error.outcome}` : String(error);
@@ -82,6 +86,7 @@ async function acceptStore(): Promise<string[]> {
 
 export interface Harness {
   group: List | null;
+  configure(given: TabOptions): void;
   /** Gives the invite. */
   create(signaling: string, founders: number): Promise<string>;
   join(invite: string): Promise<void>;
@@ -99,17 +104,20 @@ export interface Harness {
 
 const harness: Harness = {
   group: null,
+  configure(given) {
+    tabOptions = { ...tabOptions, ...given };
+  },
   async create(signaling, founders) {
-    harness.group = await createGroup({ ...options, signaling, founders });
+    harness.group = await createGroup({ ...options(), signaling, founders });
     return harness.group.invite;
   },
   async join(invite) {
-    harness.group = await joinGroup({ ...options, invite });
+    harness.group = await joinGroup({ ...options(), invite });
   },
   async reopen() {
-    harness.group = await openGroup(options);
+    harness.group = await openGroup(options());
   },
-  list: () => listGroups({ iceServers: [] }),
+  list: () => listGroups(tabOptions),
   describe,
   acceptStore,
   async propose(command, timeoutMs = 20_000) {

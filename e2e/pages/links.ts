@@ -2,6 +2,7 @@
 import { linkAcceptance } from '../../src/testing/link-acceptance.ts';
 import { broadcastPair, linkHarness, webRtcPair } from '../../src/testing/link-pairs.ts';
 import { barePeer } from '../../src/transport/bare-connection.ts';
+import { BroadcastLink } from '../../src/transport/broadcast-link.ts';
 import type { Lane, Link, LinkListener } from '../../src/transport/link.ts';
 import { simplePeer } from '../../src/transport/simple-peer-connection.ts';
 
@@ -210,7 +211,36 @@ async function measureHeartbeats(what: LinkKind | BareLayout, count: number, fra
   return times;
 }
 
-const linksPage = { accept, connectTimes, measureRoundTrips, measureThroughput, measureHeartbeats };
+const tabEnds: string[] = [];
+let tabFrames = 0;
+
+/** Opens one end of a link to another tab, and says hello on it until the other end does. */
+function watchTab(here: string, there: string): void {
+  const link = new BroadcastLink(
+    { name: 'between two tabs', here, there, locks: navigator.locks },
+    {
+      received: () => tabFrames++,
+      closed: ({ reason }) => tabEnds.push(reason),
+    },
+  );
+  const timer = setInterval(() => {
+    link.send(new Uint8Array(8), 'control');
+    if (link.state === 'closed') clearInterval(timer);
+  }, 50);
+}
+
+const linksPage = {
+  watchTab,
+  tabEnds,
+  get tabFrames() {
+    return tabFrames;
+  },
+  accept,
+  connectTimes,
+  measureRoundTrips,
+  measureThroughput,
+  measureHeartbeats,
+};
 
 export type LinksPage = typeof linksPage;
 

@@ -15,6 +15,7 @@ import type { Database, GroupRecord } from '../storage/database.ts';
 import type { Storage } from '../storage/storage.ts';
 import { type Addressed, decodeFrame } from '../transport/codec.ts';
 import type { Connector, ConnectorFactory, PeerLink } from '../transport/transport.ts';
+import type { Exclusions } from './admission.ts';
 import { Group } from './group.ts';
 import { HostedGroup } from './hosted-group.ts';
 
@@ -23,6 +24,8 @@ export interface HostParts {
   readonly database: Database;
   readonly connector: ConnectorFactory;
   readonly clock: Clock;
+  /** Who may not enter a group here; left out, whoever has an invite may. Asked each time. */
+  readonly exclusions?: (group: GroupId) => Exclusions;
   /** Fills an array with random bytes, fit for secrets. */
   readonly fillRandom: (bytes: Uint8Array) => void;
   /** Called when the last open group was closed. */
@@ -166,6 +169,7 @@ export class Host {
         diagnose: () => this.#connector.diagnose(record.group),
       },
     );
+    const { exclusions } = this.#parts;
     const hosted = new HostedGroup<State, Command, Result>(
       {
         record,
@@ -174,6 +178,7 @@ export class Host {
         clock: this.#parts.clock,
         seed: [first, second, third],
         listener: group.listener,
+        ...(exclusions && { exclusions: () => exclusions(record.group) }),
         ...(raft && { raft }),
       },
       persistent,

@@ -131,7 +131,11 @@ export class WebRtcAttempt {
         break;
       case 'ice':
         if (!this.#hasCandidates()) this.#fail('no-candidates', noCandidatesDetail);
-        else this.#fail('ice-failed', `no pair of addresses worked within ${limit} ms (${this.#candidates} of ours tried)`);
+        else
+          this.#fail(
+            'ice-failed',
+            `no pair of addresses worked within ${limit} ms (${this.#candidates} of ours tried)`,
+          );
         break;
       case 'channels':
         this.#fail('channels-failed', `encryption and data channels were not set up within ${limit} ms`);
