@@ -116,13 +116,26 @@ export const inTheMiddle: Connect = (initiator, configuration, listener) => {
     }
   };
   const made: Connection[] = [];
+  // The near side is connected when the far side is: from then on the victim listens to no more signals.
+  const later: (() => void)[] = [];
+  const whenFar = (run: () => void): void => {
+    if (open.far === undefined) later.push(run);
+    else run();
+  };
   const ignore = { drained: () => undefined, closed: () => undefined };
-  const victim = honest(initiator, configuration, { ...listener, signal: (signal) => made[0]?.signal(signal) });
+  const victim = honest(initiator, configuration, {
+    ...listener,
+    signal: (signal) => {
+      whenFar(() => made[0]?.signal(signal));
+    },
+  });
   made.push(
     honest(!initiator, configuration, {
       ...ignore,
       signal: (signal) => {
-        victim.signal(signal);
+        whenFar(() => {
+          victim.signal(signal);
+        });
       },
       opened: (channels) => (open.near = channels),
       received: (message) => {
@@ -134,7 +147,10 @@ export const inTheMiddle: Connect = (initiator, configuration, listener) => {
       signal: (signal) => {
         listener.signal(signal);
       },
-      opened: (channels) => (open.far = channels),
+      opened: (channels) => {
+        open.far = channels;
+        for (const run of later.splice(0)) run();
+      },
       received: (message) => {
         pass('near', message);
       },
