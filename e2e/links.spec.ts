@@ -258,3 +258,33 @@ test('a removed incarnation and a banned key are refused by a live member, each 
     host.close();
   }
 });
+
+test('a tab that stands still is given up long before WebRTC would, drops what waited for it, and comes back', async ({
+  browserContext,
+  harness,
+  broker,
+}) => {
+  const pages = [
+    await open(browserContext, harness),
+    await open(browserContext, harness),
+    await open(browserContext, harness),
+  ];
+  await gather(pages, broker.url);
+  await Promise.all(pages.map(untilLed));
+  const [frozen, ...others] = pages as [Page, Page, Page];
+  const host = (await status(frozen))?.member?.id.split('.')[0];
+  const seen = async (page: Page) => (await diagnose(page))?.peers.find((peer) => peer.host === host)?.state;
+  const stoodStill = frozen.evaluate(() => {
+    const end = performance.now() + 12_000;
+    while (performance.now() < end);
+    return true;
+  });
+  const start = performance.now();
+  for (const page of others) await expect.poll(() => seen(page), { timeout: 11_000 }).not.toBe('connected');
+  expect(performance.now() - start).toBeLessThan(11_000);
+  expect(await propose(others[0] as Page, 'meanwhile')).toMatchObject({ result: 1 });
+  expect(await stoodStill).toBe(true);
+  for (const page of pages) await expect.poll(() => state(page)).toEqual(['meanwhile']);
+  for (const page of others) await expect.poll(() => seen(page)).toBe('connected');
+  expect(await propose(frozen, 'back')).toMatchObject({ result: 2 });
+});

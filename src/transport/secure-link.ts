@@ -169,6 +169,14 @@ export class SecureLink implements PeerLink {
     if (!this.#groups.has(group)) return;
     this.#tell({ kind: 'Leave', group });
     this.#forget(group);
+    this.#closeIfUnused();
+  }
+
+  /** A link that serves no group is of no use. */
+  #closeIfUnused(): void {
+    if (this.#groups.size === 0 && this.isOpen) {
+      this.close({ reason: 'closed', detail: 'the two ends share no group any more' });
+    }
   }
 
   #forget(group: GroupId): void {
@@ -324,6 +332,7 @@ export class SecureLink implements PeerLink {
       }
       case 'Leave':
         this.#forget(message.group);
+        this.#closeIfUnused();
         break;
       case 'Ping':
         this.#tell({ kind: 'Pong', number: message.number });
@@ -385,7 +394,9 @@ export class SecureLink implements PeerLink {
   }
 
   #meet(group: GroupId): void {
-    if (this.isOpen && this.shares(group)) this.#listener.met(this, group);
+    if (!this.isOpen || !this.shares(group)) return;
+    this.#stopTimer();
+    this.#listener.met(this, group);
   }
 
   async diagnose(): Promise<NonNullable<PeerDiagnosis['link']>> {
