@@ -7,7 +7,8 @@ import { defaultStageTimeouts, WebRtcAttempt } from '../transport/webrtc-attempt
 import type { Link, LinkListener } from '../transport/link.ts';
 import type { LinkHarness } from './link-acceptance.ts';
 
-type Opening = (one: LinkListener, other: LinkListener) => Promise<readonly [Link, Link]>;
+/** Opens a link, both ends here; each end tells its listener. */
+export type Opening = (one: LinkListener, other: LinkListener) => Promise<readonly [Link, Link]>;
 
 /** A harness that closes what it has opened. */
 export function linkHarness(open: Opening): LinkHarness {
