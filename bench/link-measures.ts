@@ -66,10 +66,12 @@ async function connectBare(
     }),
   ) as Ends[];
   const opened = pairs.flat().map((channel) => new Promise((resolve) => (channel.onopen = resolve)));
-  await ends[0].setLocalDescription(await ends[0].createOffer());
-  await ends[1].setRemoteDescription(ends[0].localDescription as RTCSessionDescription);
-  await ends[1].setLocalDescription(await ends[1].createAnswer());
-  await ends[0].setRemoteDescription(ends[1].localDescription as RTCSessionDescription);
+  const offer = await ends[0].createOffer();
+  await ends[0].setLocalDescription(offer);
+  await ends[1].setRemoteDescription(offer);
+  const answer = await ends[1].createAnswer();
+  await ends[1].setLocalDescription(answer);
+  await ends[0].setRemoteDescription(answer);
   await Promise.all(opened);
   return {
     pairs,
@@ -218,10 +220,10 @@ export function linkMeasures({ link, connection }: Measurable): LinkMeasures {
     },
     async heartbeats(what, count, frameBytes) {
       const pipe = await open(what);
-      let isOn = true;
+      const pouringIs = { on: true };
       const frame = new Uint8Array(frameBytes).fill(7);
       const pouring = (async () => {
-        while (isOn) if (!pipe.send(0, frame, 'bulk')) await pipe.whenRoom(0);
+        while (pouringIs.on) if (!pipe.send(0, frame, 'bulk')) await pipe.whenRoom(0);
       })();
       await new Promise((resolve) => setTimeout(resolve, settleMs));
       const times: number[] = [];
@@ -231,7 +233,7 @@ export function linkMeasures({ link, connection }: Measurable): LinkMeasures {
         times.push(performance.now() - start);
         await new Promise((resolve) => setTimeout(resolve, betweenHeartbeatsMs));
       }
-      isOn = false;
+      pouringIs.on = false;
       await pouring;
       pipe.close();
       return times;

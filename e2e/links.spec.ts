@@ -72,7 +72,7 @@ test('a Node member and three tabs form one group', async ({ browserContext, har
 test.describe('into a live group of three tabs nobody gets', () => {
   let pages: Page[] = [];
   let init: Pick<IntruderInit, 'broker' | 'credentials'>;
-  let intruders: Intruder[] = [];
+  const intruders: Intruder[] = [];
 
   test.beforeEach(async ({ browserContext, harness, broker }) => {
     pages = [];
@@ -179,7 +179,8 @@ test.describe('into a live group of three tabs nobody gets', () => {
   });
 
   test('who has a read-only invite, and proposes or votes', async ({ browserContext, harness: address }) => {
-    const { readOnly } = await invites(pages[0] as Page);
+    const [first] = pages as [Page];
+    const { readOnly } = await invites(first);
     const { group, access } = decodeInvite(readOnly);
     const reader = await deriveCredentials(group, access);
     for (const [i, kind] of (['Propose', 'RequestVote'] as const).entries()) {
@@ -282,7 +283,7 @@ test('a tab that stands still is given up long before WebRTC would, drops what w
   const start = performance.now();
   for (const page of others) await expect.poll(() => seen(page), { timeout: 11_000 }).not.toBe('connected');
   expect(performance.now() - start).toBeLessThan(11_000);
-  expect(await propose(others[0] as Page, 'meanwhile')).toMatchObject({ result: 1 });
+  expect(await propose(others[0], 'meanwhile')).toMatchObject({ result: 1 });
   expect(await stoodStill).toBe(true);
   for (const page of pages) await expect.poll(() => state(page)).toEqual(['meanwhile']);
   for (const page of others) await expect.poll(() => seen(page)).toBe('connected');

@@ -157,17 +157,18 @@ export class Neighbour {
     if (this.#attempt === attempt) this.#attempt = null;
     const { link: parts, linkListener } = this.#parts;
     const role = attempt.initiator ? 'offerer' : 'answerer';
-    let listener: LinkListener | null = null;
+    const listeners: LinkListener[] = [];
     this.#proving?.close();
     this.#proving = new SecureLink(
       (made) => {
-        listener = made;
+        listeners.push(made);
         return link;
       },
       { ...parts, role, expected: this.id },
       linkListener,
     );
-    if (listener === null) throw new Error('a link without a listener');
+    const [listener] = listeners;
+    if (listener === undefined) throw new Error('a link without a listener');
     return listener;
   }
 

@@ -226,7 +226,7 @@ describe('hosts that cannot be connected say why', { timeout: 60_000 }, () => {
     const broker = await startBroker();
     const credentials = await credentialsOf(7);
     const signers = await Promise.all([newSigner(), newSigner()]);
-    const [first, second] = signers.sort((one, other) => (one.id < other.id ? -1 : 1)) as [HostSigner, HostSigner];
+    const [first, second] = signers.sort((one, other) => (one.id < other.id ? -1 : 1));
     const a = await join(broker.url, credentials, { signer: first, parts: { timeouts: soon } });
     // Greets, and then says nothing.
     const client = new SignalingClient(broker.url, openWebSocket, plainTimers);

@@ -8,11 +8,11 @@ import { encodeFrame } from '../../src/transport/codec.ts';
 import { encode } from '../../src/encoding/msgpack.ts';
 import { decodeLinkFrame, encodeLinkFrame, isLinkFrame } from '../../src/transport/link-codec.ts';
 import type { LinkMessage } from '../../src/transport/link-messages.ts';
+import type { End } from './peers.ts';
 import {
   type Bend,
   connect,
   credentialsOf,
-  End,
   entryOf,
   group,
   ManualTimers,
