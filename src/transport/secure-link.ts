@@ -118,7 +118,7 @@ export class SecureLink implements PeerLink {
   /** Whether both ends are in a group. */
   shares(group: GroupId): boolean {
     const membership = this.#groups.get(group);
-    return membership !== undefined && membership.ours === 'in' && membership.theirs !== null;
+    return membership?.ours === 'in' && membership.theirs !== null;
   }
 
   #isMet(): boolean {

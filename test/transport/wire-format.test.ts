@@ -7,7 +7,6 @@ import { SignalingSeal } from '../../src/identity/seal.ts';
 import { decodeFrame, encodeFrame, wireMajor, wireMinor } from '../../src/transport/codec.ts';
 import { fragments, Reassembler } from '../../src/transport/framing.ts';
 import { decodeLinkFrame, encodeLinkFrame, isLinkFrame } from '../../src/transport/link-codec.ts';
-import type { GroupMessage } from '../../src/transport/messages.ts';
 import { group, groupSamples, linkSamples } from './wire-samples.ts';
 
 const page = readFileSync(new URL('../../docs/wire-format.md', import.meta.url), 'utf8');
