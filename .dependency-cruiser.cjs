@@ -63,10 +63,17 @@ module.exports = {
     },
     {
       name: 'library-has-no-node',
-      comment: 'the library runs in a browser: Node modules belong to signaling-server and scripts',
+      comment: 'the library runs in a browser: Node modules belong to the Node edge, signaling-server and scripts',
       severity: 'error',
-      from: { path: '^src/' },
+      from: { path: '^src/', pathNot: '^src/(node/|storage/level)' },
       to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'level-is-for-node',
+      comment: 'LevelDB is chosen by the Node edge alone: everything else runs in a browser too',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(node/|storage/level)' },
+      to: { path: '^src/storage/level' },
     },
     {
       name: 'broker-knows-nothing-of-raft',

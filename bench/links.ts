@@ -86,7 +86,7 @@ function report(name: string, samples: Samples | undefined, beside: Samples | un
   const figure = (part: string, of: keyof Samples, share: number, unit: string, scale = 1): void => {
     const value = quantile(samples[of], share) * scale;
     const floorValue = beside === undefined ? undefined : quantile(beside[of], share) * scale;
-    const compared = floorValue === undefined ? {} : { floor: floorValue, ratio: value / floorValue };
+    const compared = floorValue === undefined ? {} : { floor: floorValue };
     print({ name: `link.${name}.${part}`, value, unit, n: samples[of].length, ...compared }, values.json);
   };
   figure('connect.p50', 'connect', 0.5, 'ms');

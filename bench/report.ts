@@ -6,9 +6,8 @@ export interface Figure {
   readonly unit: string;
   /** How many measurements it was made from. */
   readonly n: number;
-  /** What was measured beside it, in the same run, as the least that it can be, and the value divided by that. */
+  /** What the value is compared with: a peer, or the least that is possible, measured in the same run. */
   readonly floor?: number;
-  readonly ratio?: number;
 }
 
 /** Rounded to four significant digits: more would claim more than these machines can tell. */
@@ -16,14 +15,14 @@ function round(value: number): number {
   return Number(value.toPrecision(4));
 }
 
-export function print({ name, value, unit, n, floor, ratio }: Figure, asJson: boolean): void {
-  const compared = floor === undefined || ratio === undefined ? {} : { floor: round(floor), ratio: round(ratio) };
+export function print({ name, value, unit, n, floor }: Figure, asJson: boolean): void {
+  const compared = floor === undefined ? undefined : { floor: round(floor), ratio: round(value / floor) };
   if (asJson) {
     console.log(JSON.stringify({ name, value: round(value), unit, n, ...compared }));
-    return;
+  } else {
+    const against = compared === undefined ? '' : `  ${compared.ratio} times ${compared.floor}`;
+    console.log(`${name.padEnd(32)} ${String(round(value)).padStart(10)} ${unit}  (n = ${n})${against}`);
   }
-  const beside = compared.ratio === undefined ? '' : `  ${compared.ratio} of ${compared.floor} ${unit}`;
-  console.log(`${name.padEnd(32)} ${String(round(value)).padStart(10)} ${unit}  (n = ${n})${beside}`);
 }
 
 /** The value below which a share of the samples lies, by the nearest rank. */

@@ -269,13 +269,3 @@ test('durability is asked for as strict, and what the browser granted is reporte
   await propose(page, 'x');
   expect((await status(page))?.member?.durability).toBe('strict');
 });
-
-test('the store of IndexedDB passes the acceptance suite in a real browser', async ({
-  browserContext,
-  harness: address,
-}) => {
-  const page = await open(browserContext, address);
-  const results = await page.evaluate(() => harness.acceptStore());
-  expect(results.filter((result) => !result.startsWith('ok'))).toEqual([]);
-  expect(results.length).toBeGreaterThan(12);
-});

@@ -21,6 +21,7 @@ export { hasInvite } from './identity/invite.ts';
 export type { RefusalReason } from './identity/refusals.ts';
 export type { GroupId } from './ids.ts';
 export { type Applied, type ApplyContext, defineMachine, type MachineDefinition } from './machine/machine.ts';
+export { type Persistence, persistStorage } from './storage/browser-quota.ts';
 export type { Durability } from './storage/storage.ts';
 export type { MemberReport } from './transport/messages.ts';
 export type { GroupDiagnosis, PeerDiagnosis, RefusalNotice, SignalingState } from './transport/transport.ts';
@@ -61,10 +62,14 @@ const maxFounders = 9;
 /** Public STUN servers, which tell a host its address as others see it. */
 const defaultIceServers: readonly RTCIceServer[] = [{ urls: 'stun:stun.l.google.com:19302' }];
 
-function tabOptions(options: TabOptions): BrowserHostOptions {
-  const { storage = 'indexeddb', iceServers = defaultIceServers } = options;
-  const { iceTransportPolicy = 'all', webrtc = 'simple-peer' } = options;
-  return { storage, iceServers, iceTransportPolicy, webrtc };
+function tabOptions({
+  storage = 'indexeddb',
+  durability = 'strict',
+  iceServers = defaultIceServers,
+  iceTransportPolicy = 'all',
+  webrtc = 'simple-peer',
+}: TabOptions): BrowserHostOptions {
+  return { storage, durability, iceServers, iceTransportPolicy, webrtc };
 }
 
 function checkMachine({ name }: { readonly name: string }): void {

@@ -10,11 +10,6 @@ import {
   type StoredGroup,
   type TabOptions,
 } from '../../src/index.ts';
-import type { Access } from '../../src/identity/access.ts';
-import type { GroupId, HostId } from '../../src/ids.ts';
-import type { NodeId } from '../../src/core/types.ts';
-import { IndexedDbDatabase } from '../../src/storage/indexeddb.ts';
-import { storageAcceptance } from '../../src/testing/storage-acceptance.ts';
 
 /** Appends what it is told; a command of any size does. The Node members of the tests have the same. */
 const list = defineMachine({
@@ -38,52 +33,6 @@ function describe(error: unknown): string {
   return error instanceof RaftError ? `${error.code} ${error.outcome}` : String(error);
 }
 
-async function acceptStore(): Promise<string[]> {
-  const host = 'HHHHHHHHHHHHHHHHHHHHHH' as HostId;
-  const groups = ['GGGGGGGGGGGGGGGGGGGGGG', 'OOOOOOOOOOOOOOOOOOOOOO'] as [GroupId, GroupId];
-  let places = 0;
-  const cases = storageAcceptance(async () => {
-    const name = `acceptance-${++places}`;
-    const opened: IndexedDbDatabase[] = [];
-    const open = async (): Promise<IndexedDbDatabase> => {
-      const database = await IndexedDbDatabase.open(name);
-      opened.push(database);
-      return database;
-    };
-    const database = await open();
-    for (const group of groups) {
-      const member = `${host}.IIIIIIIIIII` as NodeId;
-      const access = `f${'S'.repeat(43)}` as Access;
-      await database.addGroup({
-        group,
-        member,
-        signaling: 'ws://127.0.0.1:1',
-        access,
-        machine: 'list',
-        founders: null,
-      });
-    }
-    return {
-      open: async () => (await open()).storage(groups[0]),
-      openOther: async () => (await open()).storage(groups[1]),
-      dispose: () => {
-        for (const one of opened) one.close();
-        return Promise.resolve();
-      },
-    };
-  });
-  const results: string[] = [];
-  for (const accepted of cases) {
-    try {
-      await accepted.run();
-      results.push(`ok ${accepted.name}`);
-    } catch (error) {
-      results.push(`FAILED ${accepted.name}: ${String(error)}`);
-    }
-  }
-  return results;
-}
-
 export interface Harness {
   group: List | null;
   configure(given: TabOptions): void;
@@ -93,7 +42,6 @@ export interface Harness {
   reopen(): Promise<void>;
   list(): Promise<readonly StoredGroup[]>;
   describe(error: unknown): string;
-  acceptStore(): Promise<string[]>;
   /** Proposes, and times it; the error's code and outcome instead of an exception. */
   propose(command: string, timeoutMs?: number): Promise<{ result: number | string; ms: number }>;
   /** Resolves as soon as this page knows of a leader. */
@@ -119,7 +67,6 @@ const harness: Harness = {
   },
   list: () => listGroups(tabOptions),
   describe,
-  acceptStore,
   async propose(command, timeoutMs = 20_000) {
     const start = performance.now();
     try {

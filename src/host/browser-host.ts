@@ -11,12 +11,17 @@ import { simplePeer } from '../transport/simple-peer-connection.ts';
 import { barePeer } from '../transport/bare-connection.ts';
 import { hostSigner } from '../identity/host-signer.ts';
 import { Host } from './host.ts';
-import { type Slot, takeSlot } from './slots.ts';
+import { PageHold } from './page-hold.ts';
 import { WorkerClock } from './worker-clock.ts';
 
 export interface BrowserHostOptions {
   /** `indexeddb` survives the tab; `memory` does not, and nothing is left behind. */
   readonly storage: 'indexeddb' | 'memory';
+  /**
+   * `strict`, the default: what a member acknowledged survives a power cut. `relaxed` costs less, and survives a crash of
+   * the browser only: members whose machines lose power together may forget what they had agreed on.
+   */
+  readonly durability: 'strict' | 'relaxed';
   /** STUN and TURN servers, for members that are not in one network. */
   readonly iceServers: readonly RTCIceServer[];
   /** `relay` goes through TURN servers only, which hides the members' addresses from each other. */
@@ -62,16 +67,10 @@ export interface BrowserHostListener {
  */
 export async function openBrowserHost(options: BrowserHostOptions, listener: BrowserHostListener): Promise<Host> {
   checkEnvironment(options);
-  let lose = (): void => undefined;
-  const slot = options.storage === 'indexeddb' ? await takeSlot(() => lose()) : null;
-  const database = await openDatabase(slot);
+  const hold = await PageHold.take(options.storage === 'indexeddb');
+  const database = await openDatabase(hold, options);
   const identity = await hostSigner(database);
   const clock = new WorkerClock();
-  const onPageHide = (): void => {
-    // Links that are closed now are noticed in milliseconds, by themselves in 5 to 15 s; and a page that is kept in the
-    // back-forward cache must not keep the lock.
-    host.close(new RaftError('CLOSED', 'the page was left: load it again to go on'));
-  };
   const host = new Host({
     database,
     clock,
@@ -89,16 +88,14 @@ export async function openBrowserHost(options: BrowserHostOptions, listener: Bro
       listener.idle();
     },
     release: () => {
-      removeEventListener('pagehide', onPageHide);
       clock.close();
-      slot?.release();
+      hold.release();
       listener.closed();
     },
   });
-  lose = () => {
-    host.close(new RaftError('STORAGE_IN_USE', 'the lock of this storage was taken away; another tab may have it'));
-  };
-  addEventListener('pagehide', onPageHide);
+  hold.whenEnded((reason) => {
+    host.close(reason);
+  });
   return host;
 }
 
@@ -118,12 +115,12 @@ function timersOf(clock: WorkerClock): Timers {
   };
 }
 
-async function openDatabase(slot: Slot | null): Promise<Database> {
-  if (slot === null) return new MemoryDatabase(await makeIdentity());
+async function openDatabase(hold: PageHold, { durability }: BrowserHostOptions): Promise<Database> {
   try {
-    return await IndexedDbDatabase.open(slot.database);
+    if (hold.database === null) return new MemoryDatabase(await makeIdentity());
+    return await IndexedDbDatabase.open(hold.database, { durability });
   } catch (error) {
-    slot.release();
+    hold.release();
     throw error;
   }
 }

@@ -247,7 +247,7 @@ export class Host {
     // Links first: those who followed a leader here need not wait to be told.
     this.#connector.close();
     for (const { hosted } of open) hosted.stop(reason);
-    this.#parts.database.close();
+    void this.#parts.database.close();
     this.#parts.release();
   }
 }

@@ -30,6 +30,40 @@ export async function makeIdentity(): Promise<HostIdentity> {
   }
 }
 
+/** A key pair as bytes, for databases that hold nothing else: whoever can read them is the host. */
+export interface KeyBytes {
+  /** PKCS #8. */
+  readonly privateKey: Uint8Array<ArrayBuffer>;
+  readonly publicKey: Uint8Array<ArrayBuffer>;
+}
+
+/** Makes a new host, whose keys `identityOf` gives back. */
+export async function makeKeyBytes(): Promise<KeyBytes> {
+  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const [privateKey, publicKey] = await Promise.all([
+    crypto.subtle.exportKey('pkcs8', keys.privateKey),
+    crypto.subtle.exportKey('raw', keys.publicKey),
+  ]);
+  return { privateKey: new Uint8Array(privateKey), publicKey: new Uint8Array(publicKey) };
+}
+
+/**
+ * The host that has a key pair.
+ * @throws Error for bytes that are no key, or two that do not belong together
+ */
+export async function identityOf(bytes: KeyBytes): Promise<HostIdentity> {
+  const [privateKey, publicKey] = await Promise.all([
+    crypto.subtle.importKey('pkcs8', bytes.privateKey, algorithm, false, ['sign']),
+    crypto.subtle.importKey('raw', bytes.publicKey, algorithm, true, ['verify']),
+  ]);
+  const sample = new Uint8Array(hostIdBytes);
+  const signature = await crypto.subtle.sign(algorithm, privateKey, sample);
+  if (!(await crypto.subtle.verify(algorithm, publicKey, signature, sample))) {
+    throw new RangeError('the private key is not that of the public one');
+  }
+  return { host: await hostIdOfKey(publicKey), keys: { privateKey, publicKey } };
+}
+
 /** Whether a value, of a store for example, is a key pair that a host can have. */
 export function isKeyPair(value: unknown): value is CryptoKeyPair {
   if (typeof value !== 'object' || value === null) return false;

@@ -29,6 +29,6 @@ export interface Database extends HostIdentity {
   /** Forgets a group that was never founded here. */
   removeGroup(group: GroupId): Promise<void>;
   storage(group: GroupId): Storage;
-  /** Closes every store with it. */
-  close(): void;
+  /** Closes every store with it. Others may open it when this has resolved. */
+  close(): Promise<void>;
 }

@@ -13,7 +13,7 @@ import type { GroupRecord } from './database.ts';
 const schemaVersion = 2;
 
 /** How long an older tab may take to let go of the database: it may have to end a transaction first. */
-const blockedGraceMs = 5000;
+const defaultBlockedGraceMs = 5000;
 
 export interface Schema extends DBSchema {
   /** What is said of the host, as structured clones: nobody sees the bytes of a private key. */
@@ -49,20 +49,29 @@ export function failed(what: string, cause: unknown): RaftError {
   return new RaftError('STORAGE_FAILED', `${what} failed: ${String(cause)}`, { cause });
 }
 
+/** What the records need of a connection. */
+export type DatabaseUser = Pick<Connection, 'use'>;
+
 export class Connection {
   readonly #name: string;
+  readonly #blockedGraceMs: number;
   /** Null once it was found dead. */
   #database: Promise<OpenDatabase> | null;
   #isClosed = false;
 
-  private constructor(name: string, database: OpenDatabase) {
+  private constructor(name: string, blockedGraceMs: number, database: OpenDatabase) {
     this.#name = name;
+    this.#blockedGraceMs = blockedGraceMs;
     this.#database = Promise.resolve(database);
   }
 
-  /** Opens the database, making it first if need be. */
-  static async open(name: string): Promise<Connection> {
-    return new Connection(name, await openDatabase(name, true));
+  /**
+   * Opens the database, making it first if need be.
+   * @param blockedGraceMs how long to wait for tabs with older code to let go of it
+   * @throws RaftError STORAGE_FAILED, STORAGE_IN_USE when such a tab does not, QUOTA_EXCEEDED
+   */
+  static async open(name: string, blockedGraceMs: number = defaultBlockedGraceMs): Promise<Connection> {
+    return new Connection(name, blockedGraceMs, await openDatabase(name, blockedGraceMs, true));
   }
 
   /**
@@ -85,26 +94,30 @@ export class Connection {
   /** Several may find the old connection dead: the new one serves all. */
   #open(): Promise<OpenDatabase> {
     if (this.#isClosed) throw new RaftError('CLOSED', 'the database is closed');
-    return (this.#database ??= openDatabase(this.#name, false));
+    return (this.#database ??= openDatabase(this.#name, this.#blockedGraceMs, false));
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#isClosed = true;
-    const closed = this.#database?.then((database) => {
-      database.close();
-    });
-    closed?.catch(() => undefined);
+    await this.#database?.then(
+      (database) => {
+        database.close();
+      },
+      () => undefined,
+    );
   }
 }
 
 /** @param mayCreate whether there need not be such a database yet */
-function openDatabase(name: string, mayCreate: boolean): Promise<OpenDatabase> {
+function openDatabase(name: string, blockedGraceMs: number, mayCreate: boolean): Promise<OpenDatabase> {
   return new Promise((resolve, reject) => {
     let graceTimer: ReturnType<typeof setTimeout> | undefined;
     let isGivenUp = false;
     let isGone = false;
     openDB<Schema>(name, schemaVersion, {
       upgrade(database, oldVersion, _newVersion, transaction) {
+        // What becomes of it is told by the opening.
+        transaction.done.catch(() => undefined);
         if (oldVersion === 0 && !mayCreate) {
           isGone = true;
           transaction.abort();

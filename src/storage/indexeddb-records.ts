@@ -7,20 +7,20 @@ import type { StoreNames } from 'idb';
 import { RaftError } from '../errors.ts';
 import type { GroupId } from '../ids.ts';
 import type { Change, GroupRecords, StoredRecords } from './group-records.ts';
-import { type Connection, failed, type Schema } from './indexeddb-connection.ts';
+import { type DatabaseUser, failed, type Schema } from './indexeddb-connection.ts';
 import { decodeEpoch, encodeEpoch } from './records.ts';
 import type { Durability } from './storage.ts';
 
 type Table = StoreNames<Schema>;
 
 export class IndexedDbRecords implements GroupRecords {
-  readonly #connection: Connection;
+  readonly #connection: DatabaseUser;
   readonly #group: GroupId;
   readonly #asked: 'strict' | 'relaxed';
   #epoch = 0;
   #durability: Durability = 'unknown';
 
-  constructor(connection: Connection, group: GroupId, durability: 'strict' | 'relaxed') {
+  constructor(connection: DatabaseUser, group: GroupId, durability: 'strict' | 'relaxed') {
     this.#connection = connection;
     this.#group = group;
     this.#asked = durability;

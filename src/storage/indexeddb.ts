@@ -42,7 +42,7 @@ export class IndexedDbDatabase implements Database {
       const identity = (await readIdentity(connection)) ?? (await storeIdentity(connection, await makeIdentity()));
       return new IndexedDbDatabase(connection, identity, durability);
     } catch (cause) {
-      connection.close();
+      await connection.close();
       throw failed(`opening the database ${name}`, cause);
     }
   }
@@ -112,8 +112,8 @@ export class IndexedDbDatabase implements Database {
     return new RecordedStorage(new IndexedDbRecords(this.#connection, group, this.#durability));
   }
 
-  close(): void {
-    this.#connection.close();
+  close(): Promise<void> {
+    return this.#connection.close();
   }
 }
 

@@ -29,9 +29,8 @@ export class MemoryDisk {
   }
 
   get state(): PersistentState | null {
-    const start = this.#start;
-    if (start === null) return null;
-    const hardState = this.#hardState ?? { term: 0, vote: null, commit: start.index };
+    const [start, hardState] = [this.#start, this.#hardState];
+    if (start === null || hardState === null) return null;
     const snapshot = this.#kept.at(-1)?.snapshot ?? null;
     return { start, hardState, entries: [...this.#entries], snapshot };
   }
@@ -76,7 +75,8 @@ export class MemoryDisk {
       this.#kept = [...this.#kept, { snapshot, parts: [concatenated(parts)] }].slice(-snapshotsKept);
     }
     this.#start = start ?? this.#start;
-    this.#hardState = hardState ?? this.#hardState;
+    const { commit = 0, ...kept } = hardState ?? this.#hardState ?? { term: 0, vote: null };
+    this.#hardState = { ...kept, commit: Math.max(commit, start?.index ?? 0, snapshot?.index ?? 0) };
     const first = start ? start.index + 1 : 0;
     const end = truncateFrom ?? Number.POSITIVE_INFINITY;
     if (start || truncateFrom !== null) {
@@ -211,7 +211,8 @@ export class MemoryDatabase implements Database {
     return new MemoryStorage(found.disk);
   }
 
-  close(): void {
+  close(): Promise<void> {
     // Nothing is held open.
+    return Promise.resolve();
   }
 }

@@ -4,11 +4,19 @@
  * other travel together, and so do parts of snapshots; the two kinds keep their order, but never share a commit, because a
  * part that cannot be stored is no reason to stop.
  */
-import type { PersistentState, Snapshot } from '../core/types.ts';
+import type { HardState, LogStart, PersistentState, Snapshot } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import { type MergedBatch, mergeBatches } from './batch.ts';
 import type { GroupRecords } from './group-records.ts';
-import { decodeHardState, decodeStart, encodeHardState, encodeStart } from './records.ts';
+import {
+  addChecksums,
+  checksumOf,
+  decodeHardState,
+  decodeStart,
+  encodeHardState,
+  encodeStart,
+  type HardStateRecord,
+} from './records.ts';
 import type { Batch, Durability, SnapshotPart, Storage } from './storage.ts';
 import { StoredLog } from './stored-log.ts';
 import { StoredSnapshots } from './stored-snapshots.ts';
@@ -36,10 +44,26 @@ function isRelief({ hardState, truncateFrom, entries }: Batch): boolean {
   return hardState === null && truncateFrom === null && entries.length === 0;
 }
 
+const noHardState: HardState = { term: 0, vote: null, commit: 0 };
+
+/** Where a log begins and what a snapshot holds is committed, whether a batch says so or not. */
+function withCommit(hardState: HardState, { start, snapshots }: MergedBatch): HardState {
+  const commit = Math.max(hardState.commit, start?.index ?? 0, ...snapshots.map(({ index }) => index));
+  return { ...hardState, commit };
+}
+
+function isEmpty({ snapshots, start, hardState, truncateFrom, entries }: MergedBatch): boolean {
+  const changesLog = start !== null || truncateFrom !== null || entries.length > 0;
+  return !changesLog && hardState === null && snapshots.length === 0;
+}
+
 export class RecordedStorage implements Storage {
   readonly #records: GroupRecords;
   readonly #log: StoredLog = new StoredLog();
   readonly #snapshots: StoredSnapshots = new StoredSnapshots();
+  /** What the record of the hard state holds, and the checksum of that of the start. */
+  #hardState: HardState | null = null;
+  #startSum = 0;
   #queue: Job[] = [];
   #isFlushing = false;
   #state: 'new' | 'open' | 'full' = 'new';
@@ -80,9 +104,27 @@ export class RecordedStorage implements Storage {
       throw new RaftError('STORAGE_CORRUPT', 'the start of the log is missing; join the group as a new member');
     }
     const start = decodeStart(startRecord);
-    const hardState =
-      hardStateRecord === undefined ? { term: 0, vote: null, commit: start.index } : decodeHardState(hardStateRecord);
-    return { start, hardState, entries: this.#log.load(start, entryRecords), snapshot };
+    this.#startSum = startRecord instanceof Uint8Array ? checksumOf(startRecord) : 0;
+    const entries = this.#log.load(start, entryRecords);
+    const { sum, ...hardState } = this.#decodeHardState(hardStateRecord, start);
+    if (sum !== null && sum !== this.#sum(this.#startSum, this.#log.sum, this.#snapshots.sum)) {
+      const message =
+        'the records are not those of one commit: some were lost, or are old; join the group as a new member';
+      throw new RaftError('STORAGE_CORRUPT', message);
+    }
+    this.#hardState = hardState;
+    return { start, hardState, entries, snapshot };
+  }
+
+  #decodeHardState(record: unknown, start: LogStart): HardStateRecord {
+    if (record !== undefined) return decodeHardState(record);
+    // Version 1 wrote none with the founding.
+    return { term: 0, vote: null, commit: start.index, sum: null };
+  }
+
+  /** What the record of the hard state says of all others: that they are those of the same commit. */
+  #sum(...checksums: readonly number[]): number {
+    return checksums.reduce(addChecksums, 0);
   }
 
   write(batch: Batch, done: Done): void {
@@ -166,13 +208,23 @@ export class RecordedStorage implements Storage {
   }
 
   async #commit(merged: MergedBatch): Promise<void> {
-    const { start, hardState } = merged;
+    const { start } = merged;
+    if (isEmpty(merged)) return;
     const snapshots = this.#snapshots.promote(merged.snapshots);
     const log = this.#log.plan(merged);
     const changes = [...snapshots.changes, ...log.changes];
-    if (start !== null) changes.push({ table: 'starts', bytes: encodeStart(start) });
-    if (hardState !== null) changes.push({ table: 'hardStates', bytes: encodeHardState(hardState) });
-    if (changes.length > 0) await this.#records.commit(changes);
+    let startSum = this.#startSum;
+    if (start !== null) {
+      const bytes = encodeStart(start);
+      startSum = checksumOf(bytes);
+      changes.push({ table: 'starts', bytes });
+    }
+    const hardState = withCommit(merged.hardState ?? this.#hardState ?? noHardState, merged);
+    const sum = this.#sum(startSum, log.sum, snapshots.sum);
+    changes.push({ table: 'hardStates', bytes: encodeHardState(hardState, sum) });
+    await this.#records.commit(changes);
+    this.#hardState = hardState;
+    this.#startSum = startSum;
     snapshots.done();
     log.done();
   }

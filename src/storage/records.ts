@@ -28,6 +28,18 @@ export const recordBytes: number = 60 * 1024;
 
 const entryKinds: readonly EntryKind[] = ['empty', 'command', 'configuration'];
 
+export const maxChecksum = 0xffff_ffff;
+
+/** The sum of two checksums, or with a negative sign their difference: in any order, and of any number of records. */
+export function addChecksums(one: number, other: number): number {
+  return (one + other) >>> 0;
+}
+
+/** The checksum of a record, as it says itself. */
+export function checksumOf(record: Uint8Array): number {
+  return new DataView(record.buffer, record.byteOffset, checksumBytes).getUint32(0, true);
+}
+
 export const isNodeId = (text: string): text is NodeId => text !== '';
 
 export function seal(payload: unknown): Uint8Array {
@@ -80,16 +92,22 @@ export function decodeEpoch(record: unknown): number {
   return open('the fencing epoch', record, (fields) => fields.integer(1));
 }
 
-export function encodeHardState({ term, vote, commit }: HardState): Uint8Array {
-  return seal([term, vote, commit]);
+/** The hard state, and the sum of the other records that were there when it was written; null before version 2. */
+export interface HardStateRecord extends HardState {
+  readonly sum: number | null;
+}
+
+export function encodeHardState({ term, vote, commit }: HardState, sum: number): Uint8Array {
+  return seal([term, vote, commit, sum]);
 }
 
 /** @throws RaftError STORAGE_CORRUPT */
-export function decodeHardState(record: unknown): HardState {
-  return open('the hard state', record, (fields) => ({
+export function decodeHardState(record: unknown): HardStateRecord {
+  return open('the hard state', record, (fields, version) => ({
     term: fields.integer(),
     vote: fields.textOrNull(isNodeId),
     commit: fields.integer(),
+    sum: version === 1 ? null : fields.integer(0, maxChecksum),
   }));
 }
 

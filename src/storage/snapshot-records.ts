@@ -6,7 +6,7 @@
 import type { Snapshot } from '../core/types.ts';
 import { configurationFields, readConfiguration } from '../encoding/configuration.ts';
 import type { FieldReader } from '../encoding/fields.ts';
-import { isNodeId, open, recordBytes, seal } from './records.ts';
+import { isNodeId, maxChecksum, open, recordBytes, seal } from './records.ts';
 
 export interface KeptSnapshot {
   readonly slot: number;
@@ -20,8 +20,6 @@ export interface Chunk {
 
 /** What a record of a chunk holds beside its bytes, at the most. */
 const chunkOverheadBytes = 32;
-
-const maxChecksum = 0xffff_ffff;
 
 const isSnapshotId = (text: string): text is string => text !== '';
 

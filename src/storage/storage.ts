@@ -20,7 +20,7 @@ export interface Batch {
   readonly snapshot?: Snapshot | null;
   /**
    * Where the log begins: what is stored up to there goes. The first batch of a store carries it, and founds it; later ones
-   * when the log was compacted.
+   * when the log was compacted. It is committed, as a snapshot is: the commit index that is loaded is never behind them.
    */
   readonly start?: LogStart | null;
   readonly hardState: HardState | null;

@@ -7,17 +7,26 @@ import type { Entry, Index, LogStart } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import type { MergedBatch } from './batch.ts';
 import type { Change } from './group-records.ts';
-import { decodeEntries, encodeEnd, encodeEntries } from './records.ts';
+import { addChecksums, checksumOf, decodeEntries, encodeEnd, encodeEntries } from './records.ts';
 
 /** Changes to make, and what to call once they are durable. */
 export interface Plan {
   readonly changes: readonly Change[];
+  /** The sum of the checksums of all records when they are. */
+  readonly sum: number;
   readonly done: () => void;
 }
 
 export class StoredLog {
   /** The first indexes of the records that are there, ascending. */
   #firsts: Index[] = [];
+  /** Their checksums. */
+  #checksums: number[] = [];
+  #sum = 0;
+
+  get sum(): number {
+    return this.#sum;
+  }
 
   /**
    * Takes the records as they are stored.
@@ -39,12 +48,15 @@ export class StoredLog {
       else entries.length = Math.min(entries.length, Math.max(0, firstIndex - before));
       for (const entry of decodeEntries(firstIndex, record)) entries.push(entry);
     }
+    // Only what was decoded is known to be a record.
+    this.#checksums = records.map(([, record]) => (record instanceof Uint8Array ? checksumOf(record) : 0));
+    this.#sum = this.#checksums.reduce(addChecksums, 0);
     return entries.filter(({ index }) => index > start.index);
   }
 
   plan({ start, truncateFrom, entries }: MergedBatch): Plan {
     const changes: Change[] = [];
-    const firsts = this.#firsts;
+    const [firsts, checksums] = [this.#firsts, this.#checksums];
     let [gone, kept] = [0, firsts.length];
     if (start !== null) {
       while (gone + 1 < kept && (firsts[gone + 1] ?? Number.POSITIVE_INFINITY) <= start.index + 1) gone++;
@@ -57,13 +69,27 @@ export class StoredLog {
     const records = encodeEntries(entries);
     // A cut with nothing behind it is marked by an empty record, which takes the place of what lay there.
     if (truncateFrom !== null && records.length === 0) records.push(encodeEnd(truncateFrom));
-    for (const { firstIndex, bytes } of records) changes.push({ table: 'entries', key: [firstIndex], bytes });
+    // The record that marks the end of the log is overwritten by what follows it.
+    if (kept > gone && records[0]?.firstIndex === firsts[kept - 1]) kept--;
+    const removed = [...checksums.slice(0, gone), ...checksums.slice(kept)];
+    let sum = removed.reduce((left, checksum) => addChecksums(left, -checksum), this.#sum);
+    for (const { firstIndex, bytes } of records) {
+      changes.push({ table: 'entries', key: [firstIndex], bytes });
+      sum = addChecksums(sum, checksumOf(bytes));
+    }
     return {
       changes,
+      sum,
       done: () => {
-        firsts.length = kept;
-        firsts.splice(0, gone);
-        for (const { firstIndex } of records) if (firstIndex !== firsts.at(-1)) firsts.push(firstIndex);
+        for (const list of [firsts, checksums]) {
+          list.length = kept;
+          list.splice(0, gone);
+        }
+        for (const { firstIndex, bytes } of records) {
+          firsts.push(firstIndex);
+          checksums.push(checksumOf(bytes));
+        }
+        this.#sum = sum;
       },
     };
   }

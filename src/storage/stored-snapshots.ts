@@ -14,6 +14,7 @@ import {
   encodeKept,
   type KeptSnapshot,
 } from './snapshot-records.ts';
+import { checksumOf } from './records.ts';
 import type { Plan } from './stored-log.ts';
 import type { SnapshotPart } from './storage.ts';
 
@@ -34,11 +35,17 @@ export class StoredSnapshots {
   #kept: readonly KeptSnapshot[] = [];
   readonly #staged: Map<string, StagedSnapshot> = new Map();
   #nextSlot = 1;
+  /** The checksum of the list of snapshots. */
+  #sum = 0;
   /** Slots of parts that could not be stored, or are of no use: they go with the next change. */
   #abandoned: number[] = [];
 
   get newest(): Snapshot | null {
     return this.#kept.at(-1)?.snapshot ?? null;
+  }
+
+  get sum(): number {
+    return this.#sum;
   }
 
   /**
@@ -48,6 +55,7 @@ export class StoredSnapshots {
    */
   load(record: unknown): Change[] {
     this.#kept = record === undefined ? [] : decodeKept(record);
+    this.#sum = record instanceof Uint8Array ? checksumOf(record) : 0;
     const slots = this.#kept.map(({ slot }) => slot).sort((a, b) => a - b);
     this.#nextSlot = (slots.at(-1) ?? 0) + 1;
     const borders = [-1, ...slots, Number.POSITIVE_INFINITY];
@@ -109,17 +117,21 @@ export class StoredSnapshots {
    */
   promote(snapshots: readonly Snapshot[]): Plan {
     const [newest] = snapshots.slice(-1);
-    if (newest === undefined) return { changes: [], done: () => undefined };
+    if (newest === undefined) return { changes: [], sum: this.#sum, done: () => undefined };
     const promoted = snapshots.map((snapshot) => ({ slot: this.#completeSlot(snapshot), snapshot }));
     const all = [...this.#kept, ...promoted];
     const kept = all.slice(-snapshotsKept);
     const stale = [...this.#staged.values()].filter(({ snapshot }) => snapshot.index <= newest.index);
     const slots = new Set([...all, ...stale].map(({ slot }) => slot));
     for (const { slot } of kept) slots.delete(slot);
+    const bytes = encodeKept(kept);
+    const sum = checksumOf(bytes);
     return {
-      changes: [{ table: 'snapshots', bytes: encodeKept(kept) }, ...[...slots].map(slotRange)],
+      changes: [{ table: 'snapshots', bytes }, ...[...slots].map(slotRange)],
+      sum,
       done: () => {
         this.#kept = kept;
+        this.#sum = sum;
         for (const { snapshot } of stale) this.#staged.delete(snapshot.id);
       },
     };

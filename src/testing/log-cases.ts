@@ -90,6 +90,7 @@ export function acceptLog(accept: Accept): void {
       await store.write({ start: { ...start, index, term: 1 } });
       const state = await store.reopen();
       equal(state?.start, { ...start, index, term: 1 }, 'the start');
+      equal(state?.hardState.commit, index, 'the commit index, which is not behind the start');
       equal(state?.entries, range(index + 1, 20, 1), 'the log');
     }
     await store.write({ truncateFrom: 17, entries: range(17, 18, 2) });

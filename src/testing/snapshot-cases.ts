@@ -49,6 +49,7 @@ export function acceptSnapshots(accept: Accept): void {
       await store.write({ snapshot: one.snapshot, start: { ...start, index: 8, term: 1 } });
       const state = await store.reopen();
       equal(state?.snapshot, one.snapshot, 'the snapshot');
+      equal(state?.hardState.commit, 10, 'the commit index, which is not behind the snapshot');
       equal(state?.entries, range(9, 30, 1), 'the log behind it');
       equal(crc32c(await readAll(store, one)), one.snapshot.checksum, 'the checksum of all bytes');
       const random = seededRandom(length);

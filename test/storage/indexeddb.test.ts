@@ -1,13 +1,20 @@
 /** The IndexedDB store when the disk lies, and when the browser takes the database away. */
 import 'fake-indexeddb/auto';
-import { openDB } from 'idb';
+import { forceCloseDatabase } from 'fake-indexeddb';
+import { deleteDB, openDB, unwrap } from 'idb';
 import { describe, expect, test } from 'vitest';
 import { foundingConfiguration } from '../../src/core/configuration.ts';
+import { crc32c } from '../../src/encoding/crc32c.ts';
 import type { NodeId } from '../../src/core/types.ts';
 import { RaftError } from '../../src/errors.ts';
 import type { Database } from '../../src/storage/database.ts';
+import { Connection } from '../../src/storage/indexeddb-connection.ts';
+import { IndexedDbRecords } from '../../src/storage/indexeddb-records.ts';
 import { IndexedDbDatabase } from '../../src/storage/indexeddb.ts';
+import { RecordedStorage } from '../../src/storage/recorded-storage.ts';
+import { codeOf, founding, range, start, Store } from '../../src/testing/acceptance.ts';
 import { group } from './places.ts';
+import { restore, version1 } from './raw-database.ts';
 
 let databases = 0;
 
@@ -61,14 +68,71 @@ describe('the IndexedDB store, when the disk lies', () => {
     expect(await load(second.storage)).toMatchObject({ code: 'STORAGE_CORRUPT' });
   });
 
+  test('a record that is old, or gone without a gap, is noticed: the others are not those of the same commit', async () => {
+    for (const spoil of ['revert', 'remove', 'resurrect'] as const) {
+      const name = `corrupt-${++databases}`;
+      const database = await IndexedDbDatabase.open(name);
+      const store = await Store.open(() => Promise.resolve(database.storage(group)));
+      await store.write({ ...founding, entries: range(1, 3, 1) });
+      await store.write({ entries: range(4, 5, 1) });
+      const raw = await openDB(name);
+      const [first, last] = [
+        [group, 1],
+        [group, 4],
+      ];
+      const before = (await raw.get('entries', last)) as Uint8Array;
+      await store.write({ truncateFrom: 4, entries: spoil === 'resurrect' ? [] : range(4, 5, 2) });
+      if (spoil === 'remove') await raw.delete('entries', last);
+      else await raw.put('entries', before, last);
+      expect(await codeOf(store.reopen())).toBe('STORAGE_CORRUPT');
+      expect(await raw.get('entries', first)).toBeDefined();
+    }
+  });
+
   test('D11 a record of a version from the future is refused, not guessed at', async () => {
     const { raw, storage } = await prepared();
-    const { crc32c } = await import('../../src/encoding/crc32c.ts');
     const bytes = (await raw.get('hardStates', group)) as Uint8Array;
     bytes[4] = 9;
     new DataView(bytes.buffer, bytes.byteOffset).setUint32(0, crc32c(bytes.subarray(4)), true);
     await raw.put('hardStates', bytes, group);
     expect(String(await load(storage))).toContain('has format version 9, this code reads up to 2');
+  });
+
+  test('a flipped bit in a snapshot, or a piece of it that is missing, fails what reads it, and nothing else', async () => {
+    const name = `corrupt-${++databases}`;
+    const database = await IndexedDbDatabase.open(name);
+    const store = await Store.open(() => Promise.resolve(database.storage(group)));
+    const data = Uint8Array.from({ length: 200_000 }, (_, i) => (i * 7) & 0xff);
+    const snapshot = { ...start, index: 2, term: 1, id: 'one', bytes: data.byteLength, checksum: crc32c(data) };
+    await store.write({ ...founding, entries: range(1, 3, 1) });
+    await store.stage({ snapshot, offset: 0, data });
+    await store.write({ snapshot });
+
+    const raw = await openDB(name);
+    const keys = await raw.getAllKeys('chunks');
+    expect(keys).toHaveLength(4);
+    const [, damaged, missing] = keys as [IDBValidKey, IDBValidKey, IDBValidKey];
+    const bytes = (await raw.get('chunks', damaged)) as Uint8Array;
+    expect(bytes.byteLength).toBeLessThanOrEqual(60 * 1024);
+    bytes[500] = (bytes[500] ?? 0) ^ 1;
+    await raw.put('chunks', bytes, damaged);
+    expect(await codeOf(store.read(snapshot, 100_000, 10))).toBe('STORAGE_CORRUPT');
+    await raw.delete('chunks', missing);
+    expect(await codeOf(store.read(snapshot, 140_000, 10))).toBe('STORAGE_CORRUPT');
+    expect(await store.read(snapshot, 50_000, 10)).toEqual(data.slice(50_000, 50_010));
+    await store.write({ entries: range(4, 4, 1) });
+    expect((await store.reopen())?.entries).toHaveLength(4);
+  });
+
+  test('a flipped bit in the list of snapshots, or in the fencing epoch, stops the member', async () => {
+    for (const table of ['snapshots', 'epochs']) {
+      const { raw, storage } = await prepared();
+      const record =
+        table === 'epochs' ? ((await raw.get(table, group)) as Uint8Array) : Uint8Array.of(1, 2, 3, 4, 5, 6);
+      record[record.length - 1] = (record.at(-1) ?? 0) ^ 1;
+      await raw.put(table, record, group);
+      expect(await load(storage)).toMatchObject({ code: 'STORAGE_CORRUPT' });
+    }
   });
 
   test('D8 a failed write fails that batch and all after it, and what was acknowledged stays', async () => {
@@ -77,11 +141,112 @@ describe('the IndexedDB store, when the disk lies', () => {
     const database = await IndexedDbDatabase.open(`corrupt-${databases}`);
     const closing = database.storage(group);
     await load(closing);
-    database.close();
+    await database.close();
     const errors = await Promise.all(
       [1, 2].map(() => new Promise((done) => closing.write({ hardState: null, truncateFrom: 2, entries: [] }, done))),
     );
     expect(errors).toMatchObject([{ code: 'CLOSED' }, { code: 'CLOSED' }]);
     expect(await load(storage)).toMatchObject({ entries: { length: 2 } });
+  });
+});
+
+describe('the IndexedDB store, when its database is taken away', () => {
+  const opened = async (name: string) => {
+    const database = await IndexedDbDatabase.open(name);
+    const store = await Store.open(() => Promise.resolve(database.storage(group)));
+    await store.write({ ...founding, entries: range(1, 3, 1) });
+    return { database, store };
+  };
+
+  const connected = async (name: string) => {
+    const connection = await Connection.open(name);
+    const storage = new RecordedStorage(new IndexedDbRecords(connection, group, 'strict'));
+    const store = await Store.open(() => Promise.resolve(storage));
+    await store.write({ ...founding, entries: range(1, 3, 1) });
+    const drop = () =>
+      connection.use((database) => {
+        forceCloseDatabase(unwrap(database) as unknown as Parameters<typeof forceCloseDatabase>[0]);
+        return Promise.resolve();
+      });
+    return { store, drop };
+  };
+
+  const stored = async (name: string) => {
+    const database = await IndexedDbDatabase.open(name);
+    return (await Store.open(() => Promise.resolve(database.storage(group)))).state?.entries;
+  };
+
+  test('the browser drops the connection: the next write opens it again', async () => {
+    const { store, drop } = await connected('dropped');
+    await drop();
+    await store.write({ entries: range(4, 5, 1) });
+    await drop();
+    expect(await codeOf(store.read({ ...start, id: 'none', bytes: 1, checksum: 0 }, 0, 1))).toBe('STORAGE_FAILED');
+    await store.write({ truncateFrom: 5, entries: range(5, 6, 2) });
+    expect(await stored('dropped')).toEqual([...range(1, 4, 1), ...range(5, 6, 2)]);
+  });
+
+  test('the browser drops the connection, and does not say whether the write took effect: it is done again', async () => {
+    for (const tookEffect of [true, false]) {
+      const name = `cut-off-${tookEffect}`;
+      const connection = await Connection.open(name);
+      let drops = 0;
+      const records = new IndexedDbRecords(
+        {
+          use: (action) =>
+            connection.use(async (database) => {
+              if (drops === 0) return action(database);
+              drops--;
+              if (tookEffect) await action(database);
+              throw new DOMException('the connection was lost', 'AbortError');
+            }),
+        },
+        group,
+        'strict',
+      );
+      const store = await Store.open(() => Promise.resolve(new RecordedStorage(records)));
+      await store.write({ ...founding, entries: range(1, 5, 1) });
+      drops = 1;
+      await store.write({ truncateFrom: 4, entries: range(4, 6, 2) });
+      expect(drops).toBe(0);
+      drops = 2;
+      expect(await codeOf(store.write({ entries: range(7, 7, 2) }))).toBe('STORAGE_FAILED');
+      expect((await stored(name))?.slice(0, 6)).toEqual([...range(1, 3, 1), ...range(4, 6, 2)]);
+    }
+  });
+
+  test('somebody else took the store over while the connection was gone: nothing is written', async () => {
+    const { store, drop } = await connected('overtaken');
+    await drop();
+    expect(await stored('overtaken')).toEqual(range(1, 3, 1));
+    expect(await codeOf(store.write({ truncateFrom: 1, entries: range(1, 1, 9) }))).toBe('STORAGE_LOST');
+    expect(await stored('overtaken')).toEqual(range(1, 3, 1));
+  });
+
+  test('another tab deletes it: it is let go of, and the member loses it instead of beginning anew', async () => {
+    const { database, store } = await opened('deleted');
+    await deleteDB('deleted');
+    expect(await codeOf(store.write({ entries: range(4, 4, 1) }))).toBe('STORAGE_LOST');
+    expect(await codeOf(database.groups())).toBe('STORAGE_LOST');
+    expect((await indexedDB.databases()).map(({ name }) => name)).not.toContain('deleted');
+  });
+
+  test('newer code upgrades it: it is let go of, and the member says to load the page again', async () => {
+    const { store } = await opened('upgraded');
+    const newer = await openDB('upgraded', 99);
+    const error = await store.write({ entries: range(4, 4, 1) }).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'STORAGE_FAILED' });
+    expect(String(error)).toContain('load the page again');
+    newer.close();
+  });
+
+  test('an older tab that does not let go of it is named, and nothing hangs', async () => {
+    await restore('stubborn', version1);
+    const stubborn = await openDB('stubborn', 1);
+    expect(await codeOf(Connection.open('stubborn', 1))).toBe('STORAGE_IN_USE');
+    stubborn.close();
+    // Whoever asked for it and gave up does not keep it.
+    expect(await (await IndexedDbDatabase.open('stubborn')).groups()).toHaveLength(2);
+    await deleteDB('stubborn');
   });
 });

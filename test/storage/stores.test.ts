@@ -34,9 +34,8 @@ describe('the IndexedDB store', () => {
           connections.push(connection);
           return new IndexedDbRecords(connection, id, 'strict');
         },
-        () => {
-          for (const connection of connections) connection.close();
-          return Promise.resolve();
+        async () => {
+          await Promise.all(connections.map((connection) => connection.close()));
         },
       ),
     );

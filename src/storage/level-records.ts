@@ -1,0 +1,133 @@
+/**
+ * The records of one group in LevelDB. Each commit is one batch, which LevelDB writes and syncs as a whole: a crash leaves
+ * all of it, or a torn tail that nobody was told of, which LevelDB drops.
+ */
+import type { ClassicLevel } from 'classic-level';
+import { RaftError } from '../errors.ts';
+import type { GroupId } from '../ids.ts';
+import type { Change, GroupRecords, StoredRecords } from './group-records.ts';
+import { lastNumber, orderedKey, orderedRange, singleKey } from './level-keys.ts';
+import type { Durability } from './storage.ts';
+
+export type Level = ClassicLevel<string, Uint8Array>;
+
+type Operation =
+  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: 'del'; readonly key: string };
+
+/**
+ * Who has the records of a group, and the end of what is being done with them. LevelDB keeps other processes out, so that
+ * this is all the fencing that there is to do.
+ */
+export class Ownership {
+  #owner: unknown = null;
+  #last: Promise<unknown> = Promise.resolve();
+
+  claim(owner: unknown): void {
+    this.#owner = owner;
+  }
+
+  /** @throws RaftError STORAGE_LOST */
+  check(owner: unknown): void {
+    if (this.#owner === owner) return;
+    throw new RaftError('STORAGE_LOST', 'this storage was loaded again since; this member writes nothing any more');
+  }
+
+  /** Does one thing after the other. */
+  after<Result>(action: () => Promise<Result>): Promise<Result> {
+    const result = this.#last.then(action);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+}
+
+/** The bytes without the class of Node, in which machines and tests would see a difference. */
+function plain(value: Uint8Array | undefined): Uint8Array | undefined {
+  return value === undefined ? undefined : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+}
+
+export function failed(what: string, cause: unknown): RaftError {
+  if (cause instanceof RaftError) return cause;
+  const reasons = [cause, cause instanceof Error ? cause.cause : undefined].filter((reason) => reason instanceof Error);
+  const codes = reasons.map((reason) => ('code' in reason ? reason.code : undefined));
+  const text = reasons.map(({ message }) => message).join(': ');
+  if (codes.includes('LEVEL_LOCKED')) {
+    return new RaftError('STORAGE_IN_USE', `${what} failed: another process has the database open`, { cause });
+  }
+  if (codes.includes('LEVEL_CORRUPTION')) {
+    return new RaftError('STORAGE_CORRUPT', `${what} failed: ${text}; join the groups as new members`, { cause });
+  }
+  return new RaftError('STORAGE_FAILED', `${what} failed: ${text}`, { cause });
+}
+
+export class LevelRecords implements GroupRecords {
+  readonly #level: Level;
+  readonly #group: GroupId;
+  readonly #ownership: Ownership;
+  readonly #asked: 'strict' | 'relaxed';
+  #durability: Durability = 'unknown';
+
+  constructor(level: Level, group: GroupId, ownership: Ownership, durability: 'strict' | 'relaxed') {
+    this.#level = level;
+    this.#group = group;
+    this.#ownership = ownership;
+    this.#asked = durability;
+  }
+
+  get durability(): Durability {
+    return this.#durability;
+  }
+
+  claim(): Promise<StoredRecords> {
+    return this.#do('reading the storage', async () => {
+      this.#ownership.claim(this);
+      const singles = (['starts', 'hardStates', 'snapshots'] as const).map((table) => singleKey(table, this.#group));
+      const [start, hardState, snapshots] = (await this.#level.getMany(singles)).map(plain);
+      const range = orderedRange('entries', this.#group, 0, Number.POSITIVE_INFINITY);
+      const entries = await this.#level.iterator(range).all();
+      return {
+        start,
+        hardState,
+        snapshots,
+        entries: entries.map(([key, value]) => [lastNumber(key), plain(value)] as const),
+      };
+    });
+  }
+
+  commit(changes: readonly Change[]): Promise<void> {
+    return this.#do('writing to the storage', async () => {
+      this.#ownership.check(this);
+      const operations: Operation[] = [];
+      for (const change of changes) {
+        if ('from' in change) {
+          const range = orderedRange(change.table, this.#group, change.from, change.to);
+          for (const key of await this.#level.keys(range).all()) operations.push({ type: 'del', key });
+        } else {
+          const { bytes } = change;
+          const key =
+            'key' in change ? orderedKey(change.table, this.#group, change.key) : singleKey(change.table, this.#group);
+          operations.push({ type: 'put', key, value: bytes });
+        }
+      }
+      await this.#level.batch(operations, { sync: this.#asked === 'strict' });
+      this.#durability = this.#asked;
+    });
+  }
+
+  chunks(slot: number, from: number, to: number): Promise<readonly (readonly [number, unknown])[]> {
+    return this.#do('reading a snapshot', async () => {
+      const key = (offset: number): string => orderedKey('chunks', this.#group, [slot, offset]);
+      const [before] = await this.#level.keys({ gte: key(0), lte: key(from), reverse: true, limit: 1 }).all();
+      const stored = await this.#level.iterator({ gte: before ?? key(from), lt: key(to) }).all();
+      return stored.map(([found, value]) => [lastNumber(found), plain(value)] as const);
+    });
+  }
+
+  async #do<Result>(what: string, action: () => Promise<Result>): Promise<Result> {
+    try {
+      return await this.#ownership.after(action);
+    } catch (cause) {
+      throw failed(what, cause);
+    }
+  }
+}

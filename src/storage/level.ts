@@ -1,0 +1,181 @@
+/** A host's database in LevelDB, for Node: who the host is, its groups, and a store for each of them. */
+import { mkdirSync } from 'node:fs';
+import { ClassicLevel } from 'classic-level';
+import type { FieldReader } from '../encoding/fields.ts';
+import { RaftError } from '../errors.ts';
+import { type Access, isAccess } from '../identity/access.ts';
+import { type HostIdentity, identityOf, type KeyBytes, makeKeyBytes } from '../identity/host-keys.ts';
+import { type GroupId, type HostId, isGroupId, isMemberId } from '../ids.ts';
+import type { Database, GroupRecord } from './database.ts';
+import { groupKey, groupsRange, hostKey, layoutKey, orderedRange, singleKey } from './level-keys.ts';
+import { failed, type Level, LevelRecords, Ownership } from './level-records.ts';
+import { RecordedStorage } from './recorded-storage.ts';
+import { open as openRecord, seal } from './records.ts';
+import type { Storage } from './storage.ts';
+
+/** The keys, and what lies where; records have versions of their own. */
+const layoutVersion = 1;
+
+/** The directory holds the host's private key. */
+const privateMode = 0o700;
+
+export interface LevelOptions {
+  /**
+   * `strict` (the default): a completed write survives a power cut. `relaxed`: it survives the end of the process only, and
+   * costs less.
+   */
+  readonly durability?: 'strict' | 'relaxed';
+}
+
+const maxTextLength = 4096;
+
+const isText = (text: string): text is string => text.length <= maxTextLength;
+
+export class LevelDatabase implements Database {
+  readonly host: HostId;
+  readonly keys: CryptoKeyPair;
+  readonly #level: Level;
+  readonly #durability: 'strict' | 'relaxed';
+  readonly #ownerships: Map<GroupId, Ownership> = new Map();
+
+  private constructor(level: Level, { host, keys }: HostIdentity, durability: 'strict' | 'relaxed') {
+    this.#level = level;
+    this.host = host;
+    this.keys = keys;
+    this.#durability = durability;
+  }
+
+  /**
+   * Opens a database, making it first if need be, and the host with it. The bytes of the host's private key lie in it, in a
+   * directory that nobody else may read.
+   * @param directory holds the database, and nothing else
+   * @throws RaftError STORAGE_IN_USE when another process has it open, STORAGE_FAILED, STORAGE_CORRUPT
+   */
+  static async open(directory: string, { durability = 'strict' }: LevelOptions = {}): Promise<LevelDatabase> {
+    const what = `opening the database ${directory}`;
+    let level: Level | null = null;
+    try {
+      mkdirSync(directory, { recursive: true, mode: privateMode });
+      level = new ClassicLevel<string, Uint8Array>(directory, { keyEncoding: 'utf8', valueEncoding: 'view' });
+      await level.open();
+      await checkLayout(level);
+      return new LevelDatabase(level, await identify(level), durability);
+    } catch (cause) {
+      await level?.close();
+      throw failed(what, cause);
+    }
+  }
+
+  async groups(): Promise<readonly GroupRecord[]> {
+    try {
+      const records = await this.#level.values(groupsRange).all();
+      return records.map((record) => openRecord('a record of the list of groups', record, readGroup));
+    } catch (cause) {
+      throw failed('reading the list of groups', cause);
+    }
+  }
+
+  async addGroup(record: GroupRecord): Promise<void> {
+    try {
+      if ((await this.#level.get(groupKey(record.group))) !== undefined) {
+        throw new RaftError('STORAGE_FAILED', `group ${record.group} is stored already`);
+      }
+      await this.#putGroup(record);
+    } catch (cause) {
+      throw failed(`storing the group ${record.group}`, cause);
+    }
+  }
+
+  async moveGroup(group: GroupId, signaling: string, access: Access): Promise<void> {
+    const record = (await this.groups()).find((known) => known.group === group);
+    try {
+      if (record !== undefined) await this.#putGroup({ ...record, signaling, access });
+    } catch (cause) {
+      throw failed(`storing the address of group ${group}`, cause);
+    }
+  }
+
+  #putGroup({ group, member, signaling, access, machine, founders }: GroupRecord): Promise<void> {
+    const fields = [group, member, signaling, machine, founders, access];
+    return this.#level.put(groupKey(group), seal(fields), { sync: true });
+  }
+
+  async removeGroup(group: GroupId): Promise<void> {
+    try {
+      await this.#ownership(group).after(async () => {
+        const keys = [groupKey(group)];
+        for (const table of ['starts', 'hardStates', 'snapshots'] as const) keys.push(singleKey(table, group));
+        for (const table of ['entries', 'chunks'] as const) {
+          const range = orderedRange(table, group, 0, Number.POSITIVE_INFINITY);
+          for (const key of await this.#level.keys(range).all()) keys.push(key);
+        }
+        await this.#level.batch(
+          keys.map((key) => ({ type: 'del', key })),
+          { sync: true },
+        );
+        this.#ownership(group).claim(null);
+      });
+    } catch (cause) {
+      throw failed(`forgetting the group ${group}`, cause);
+    }
+  }
+
+  storage(group: GroupId): Storage {
+    return new RecordedStorage(new LevelRecords(this.#level, group, this.#ownership(group), this.#durability));
+  }
+
+  #ownership(group: GroupId): Ownership {
+    const known = this.#ownerships.get(group) ?? new Ownership();
+    this.#ownerships.set(group, known);
+    return known;
+  }
+
+  async close(): Promise<void> {
+    await this.#level.close();
+  }
+}
+
+/** @throws RaftError STORAGE_CORRUPT */
+async function checkLayout(level: Level): Promise<void> {
+  const record = await level.get(layoutKey);
+  if (record === undefined) {
+    const [first] = await level.keys({ limit: 1 }).all();
+    if (first !== undefined)
+      throw new RaftError('STORAGE_CORRUPT', 'the database is none of ours, or has lost its layout');
+    await level.put(layoutKey, seal([layoutVersion]), { sync: true });
+    return;
+  }
+  const version = openRecord('the layout of the database', record, (fields) => fields.integer(1));
+  if (version > layoutVersion) {
+    const message = `the database has layout ${version}, this code reads up to ${layoutVersion}: run the newer code`;
+    throw new RaftError('STORAGE_CORRUPT', message);
+  }
+}
+
+async function identify(level: Level): Promise<HostIdentity> {
+  const record = await level.get(hostKey);
+  if (record !== undefined) {
+    const bytes = openRecord('the key of the host', record, readKeys);
+    return identityOf(bytes).catch((cause: unknown) => {
+      throw new RaftError('STORAGE_CORRUPT', 'the key of this host is none; begin with an empty directory', { cause });
+    });
+  }
+  const bytes = await makeKeyBytes();
+  await level.put(hostKey, seal([bytes.privateKey, bytes.publicKey]), { sync: true });
+  return identityOf(bytes);
+}
+
+function readKeys(fields: FieldReader): KeyBytes {
+  return { privateKey: fields.bytes().slice(), publicKey: fields.bytes().slice() };
+}
+
+function readGroup(fields: FieldReader): GroupRecord {
+  return {
+    group: fields.text(isGroupId),
+    member: fields.text(isMemberId),
+    signaling: fields.text(isText),
+    machine: fields.text(isText),
+    founders: fields.integerOrNull(),
+    access: fields.text(isAccess),
+  };
+}

@@ -1,0 +1,32 @@
+/** A database of IndexedDB as the records that lie in it: to write down, and to put back. */
+import { readFileSync } from 'node:fs';
+import { type IDBPDatabase, openDB } from 'idb';
+
+/** Bytes are written as `{ base64 }`. */
+export interface RawDatabase {
+  readonly version: number;
+  readonly stores: Readonly<Record<string, readonly (readonly [key: IDBValidKey, value: unknown])[]>>;
+}
+
+function restored(value: unknown): unknown {
+  const isBytes = typeof value === 'object' && value !== null && 'base64' in value;
+  return isBytes ? new Uint8Array(Buffer.from(String(value.base64), 'base64')) : value;
+}
+
+/** Puts a database back, under a name that is not in use. */
+export async function restore(name: string, { version, stores }: RawDatabase): Promise<void> {
+  const database: IDBPDatabase = await openDB(name, version, {
+    upgrade(created) {
+      for (const store of Object.keys(stores)) created.createObjectStore(store);
+    },
+  });
+  for (const [store, records] of Object.entries(stores)) {
+    for (const [key, value] of records) await database.put(store, restored(value), key);
+  }
+  database.close();
+}
+
+/** As the code of version 1 wrote it. */
+export const version1: RawDatabase = JSON.parse(
+  readFileSync(new URL('fixtures/version-1.json', import.meta.url), 'utf8'),
+) as RawDatabase;
