@@ -79,7 +79,7 @@ export function changed(
   change: MembershipChange,
   version: Index,
 ): Configuration | ChangeRefusal {
-  if (change.kind === 'leave-joint') return leaveJoint(configuration, version);
+  if (change.kind === 'leave-joint') return isJoint(configuration) ? leftJoint(configuration, version) : 'not-joint';
   if (isJoint(configuration)) return 'joint';
   const outgoing = change.kind === 'enter-joint' ? configuration.voters : [];
   const draft = new Draft(configuration, outgoing);
@@ -93,8 +93,8 @@ export function changed(
   return next.voters.some((id) => !next.witnesses.includes(id)) ? next : 'no-voter-left';
 }
 
-function leaveJoint(configuration: Configuration, version: Index): Configuration | ChangeRefusal {
-  if (!isJoint(configuration)) return 'not-joint';
+/** The configuration after a joint one. */
+export function leftJoint(configuration: Configuration, version: Index): Configuration {
   const { voters, learners, learnersNext, witnesses } = configuration;
   return {
     version,
@@ -107,17 +107,35 @@ function leaveJoint(configuration: Configuration, version: Index): Configuration
   };
 }
 
+/** What is wrong with a configuration that comes from outside, or null. */
+export function configurationFault(configuration: Configuration): string | null {
+  const { voters, outgoing, learners, learnersNext, witnesses } = configuration;
+  for (const list of [voters, outgoing, learners, learnersNext, witnesses]) {
+    if (!isAscending(list)) return 'its ids are not distinct and in ascending order';
+  }
+  if (learners.some((id) => isVoter(configuration, id))) return 'somebody is a voter and a learner';
+  if (!learnersNext.every((id) => outgoing.includes(id) && !voters.includes(id))) {
+    return 'somebody is to become a learner who is not leaving the voters';
+  }
+  return witnesses.every((id) => isVoter(configuration, id)) ? null : 'a witness does not vote';
+}
+
+function isAscending(ids: readonly NodeId[]): boolean {
+  return ids.every((id, i) => i === 0 || id > (ids[i - 1] ?? ''));
+}
+
 /** A configuration under change. */
 class Draft {
-  readonly #before: ReadonlySet<NodeId>;
+  readonly #before: Configuration;
   readonly #outgoing: readonly NodeId[];
   readonly #voters: Set<NodeId>;
   readonly #learners: Set<NodeId>;
   readonly #learnersNext: Set<NodeId> = new Set();
   readonly #witnesses: Set<NodeId>;
 
-  constructor({ voters, learners, witnesses }: Configuration, outgoing: readonly NodeId[]) {
-    this.#before = new Set(voters);
+  constructor(before: Configuration, outgoing: readonly NodeId[]) {
+    const { voters, learners, witnesses } = before;
+    this.#before = before;
     this.#outgoing = outgoing;
     this.#voters = new Set(voters);
     this.#learners = new Set(learners);
@@ -125,21 +143,18 @@ class Draft {
   }
 
   apply({ kind, id }: MembershipStep): ChangeRefusal | null {
-    const isWitness = this.#witnesses.has(id);
     switch (kind) {
       case 'add-voter':
-        if (isWitness) return 'witness-is-witness';
+        if (this.#isWitness(id)) return 'witness-is-witness';
         this.#addVoter(id);
         return null;
       case 'add-witness':
-        if (!isWitness && (this.#voters.has(id) || this.#learners.has(id) || this.#learnersNext.has(id))) {
-          return 'witness-is-witness';
-        }
+        if (this.#holdsCommands(id)) return 'witness-is-witness';
         this.#addVoter(id);
         this.#witnesses.add(id);
         return null;
       case 'add-learner':
-        if (isWitness) return 'witness-is-witness';
+        if (this.#isWitness(id)) return 'witness-is-witness';
         this.#remove(id);
         if (this.#outgoing.includes(id)) this.#learnersNext.add(id);
         else this.#learners.add(id);
@@ -148,6 +163,16 @@ class Draft {
         this.#remove(id);
         return null;
     }
+  }
+
+  /** Now, or before the change: removing it on the way does not give it the commands that it lacks. */
+  #isWitness(id: NodeId): boolean {
+    return this.#witnesses.has(id) || this.#before.witnesses.includes(id);
+  }
+
+  #holdsCommands(id: NodeId): boolean {
+    const wasMember = isMember(this.#before, id);
+    return (wasMember || this.#voters.has(id) || this.#learners.has(id)) && !this.#isWitness(id);
   }
 
   #addVoter(id: NodeId): void {
@@ -165,8 +190,9 @@ class Draft {
   /** How many ids vote before and not after, or the reverse. */
   get alteredVoters(): number {
     let altered = 0;
-    for (const id of this.#before) if (!this.#voters.has(id)) altered++;
-    for (const id of this.#voters) if (!this.#before.has(id)) altered++;
+    const { voters } = this.#before;
+    for (const id of voters) if (!this.#voters.has(id)) altered++;
+    for (const id of this.#voters) if (!voters.includes(id)) altered++;
     return altered;
   }
 

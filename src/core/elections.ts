@@ -3,10 +3,18 @@
  * no leader asks first whether it could win, and begins a new term only if a majority says so.
  */
 import { isMember } from './configuration.ts';
+import { commitTo } from './following.ts';
 import { voteResult } from './quorum.ts';
 import type { Candidate, PreCandidate, Replica } from './replica.ts';
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from './roles.ts';
-import type { NodeId, RequestPreVote, RequestPreVoteResponse, RequestVote, RequestVoteResponse } from './types.ts';
+import type {
+  CommittedEntry,
+  NodeId,
+  RequestPreVote,
+  RequestPreVoteResponse,
+  RequestVote,
+  RequestVoteResponse,
+} from './types.ts';
 
 export function tickElection(replica: Replica): void {
   replica.ticksSinceContact++;
@@ -87,10 +95,13 @@ export function isDisturbance(replica: Replica, request: RequestVote | RequestPr
   });
 }
 
-/** Whether the candidate was removed, and does not know it (M12). */
+/**
+ * Whether the candidate was removed, and does not know it (M12). Who was added and has not heard of any configuration yet
+ * knows of no removal either.
+ */
 export function wasRemoved({ rules, configuration, log }: Replica, request: RequestVote | RequestPreVote): boolean {
   return rules.wasRemoved({
-    isMember: isMember(configuration, request.from),
+    isMember: configuration.voters.length === 0 || isMember(configuration, request.from),
     candidateLastIndex: request.lastIndex,
     applied: log.applied,
   });
@@ -146,7 +157,32 @@ export function handleRequestPreVote(replica: Replica, request: RequestPreVote):
 export function refuseVote(replica: Replica, request: RequestVote | RequestPreVote): void {
   const kind = request.kind === 'RequestVote' ? 'RequestVoteResponse' : 'RequestPreVoteResponse';
   const removed = wasRemoved(replica, request);
-  replica.answer({ kind, from: replica.id, to: request.from, term: replica.term, granted: false, removed });
+  const { log } = replica;
+  const index = Math.min(log.commit, request.lastIndex);
+  const term = log.termAt(index);
+  const committed = term === undefined || index === 0 ? {} : { committed: { index, term } };
+  replica.answer({
+    kind,
+    from: replica.id,
+    to: request.from,
+    term: replica.term,
+    granted: false,
+    removed,
+    ...committed,
+  });
+}
+
+/**
+ * A candidate may need the vote of somebody who votes no more, and who refuses it for ever, with a longer log: a leader
+ * that has left and died before it could say that its leaving is committed. So whoever refuses a vote says how far the log
+ * is committed, and a candidate that holds the same entry knows it, too. It gives up if a change has come with it (E16).
+ */
+export function learnCommit(replica: Replica, { index, term }: CommittedEntry): void {
+  const { log, rules, role } = replica;
+  if (role.name !== 'candidate' && role.name !== 'pre-candidate') return;
+  if (!rules.extendsLog({ prevTerm: term, ownTermAtPrev: log.termAt(index) })) return;
+  commitTo(replica, index);
+  if (hasUnappliedChange(replica)) becomeFollower(replica, replica.term, null);
 }
 
 export function handleRequestVoteResponse(replica: Replica, role: Candidate, answer: RequestVoteResponse): void {
@@ -169,8 +205,9 @@ export function handleRequestPreVoteResponse(
 function recordPreVote(replica: Replica, role: PreCandidate, from: NodeId, granted: boolean): void {
   role.votes.set(from, granted);
   const result = voteResult(replica.configuration, role.votes);
-  if (result === 'won') startElection(replica, false);
-  else if (result === 'lost') becomeFollower(replica, replica.term, null);
+  // E14: meanwhile a snapshot may have been taken over, and with it a configuration in which we do not vote.
+  if (result === 'won' && mayCampaign(replica, false)) startElection(replica, false);
+  else if (result !== 'pending') becomeFollower(replica, replica.term, null);
 }
 
 /** M12: a voter has told us that we are no member any more. Nobody is disturbed by us from now on. */

@@ -2,7 +2,7 @@
 import { InvariantViolation } from './errors.ts';
 import type { Replica } from './replica.ts';
 import { becomeFollower } from './roles.ts';
-import type { AppendEntries, Heartbeat, NodeId } from './types.ts';
+import type { AppendEntries, AppendEntriesResponse, ConflictHint, Heartbeat, Index, NodeId } from './types.ts';
 
 /** Contact with the leader of our term: whoever we were, we follow it, and our election timer starts anew (E5). */
 export function heedLeader(replica: Replica, leader: NodeId): void {
@@ -21,8 +21,6 @@ export function heedLeader(replica: Replica, leader: NodeId): void {
 export function handleAppendEntries(replica: Replica, message: AppendEntries): void {
   const { log, rules } = replica;
   const { prevIndex, prevTerm, entries } = message;
-  const answer = { kind: 'AppendEntriesResponse', from: replica.id, to: message.from, term: replica.term } as const;
-
   const missing = log.firstMissing(entries);
   if (missing !== undefined && !rules.mayOverwrite({ conflict: missing.index, commit: log.commit })) {
     throw new InvariantViolation(
@@ -32,12 +30,12 @@ export function handleAppendEntries(replica: Replica, message: AppendEntries): v
   }
   if (prevIndex < log.commit) {
     // R1: what is committed agrees with every leader, whether we still hold it or not.
-    replica.sendWhenDurable({ ...answer, index: log.commit, conflict: null });
+    replica.sendWhenDurable(answer(replica, message.from, log.commit, null));
     return;
   }
   if (!rules.extendsLog({ prevTerm, ownTermAtPrev: log.termAt(prevIndex) })) {
     const conflict = log.lastAtOrBelowTerm(Math.min(prevIndex, log.lastIndex), prevTerm);
-    replica.answer({ ...answer, index: prevIndex, conflict });
+    replica.answer(answer(replica, message.from, prevIndex, conflict));
     return;
   }
 
@@ -48,7 +46,16 @@ export function handleAppendEntries(replica: Replica, message: AppendEntries): v
   }
   const verified = prevIndex + entries.length;
   commitTo(replica, rules.followerCommit({ leaderCommit: message.commit, verified }));
-  replica.sendWhenDurable({ ...answer, index: verified, conflict: null });
+  replica.sendWhenDurable(answer(replica, message.from, verified, null));
+}
+
+function answer(
+  { id: from, term }: Replica,
+  to: NodeId,
+  index: Index,
+  conflict: ConflictHint | null,
+): AppendEntriesResponse {
+  return { kind: 'AppendEntriesResponse', from, to, term, index, conflict };
 }
 
 export function handleHeartbeat(replica: Replica, message: Heartbeat): void {

@@ -31,13 +31,9 @@ export class Inflights {
 
   /** Frees every message whose entries are all acknowledged. */
   freeTo(index: Index): void {
-    let freed = 0;
-    for (const message of this.#window) {
-      if (message.lastIndex > index) break;
-      this.#bytes -= message.bytes;
-      freed++;
+    while ((this.#window[0]?.lastIndex ?? Number.POSITIVE_INFINITY) <= index) {
+      this.#bytes -= this.#window.shift()?.bytes ?? 0;
     }
-    if (freed > 0) this.#window.splice(0, freed);
   }
 
   /** Forgets the messages that reach beyond `index`: they were never sent. */

@@ -12,7 +12,7 @@ export function tickLeader(replica: Replica, leader: Leader): void {
   leader.ticksSinceQuorumCheck++;
   leader.reads.tick();
   for (const [id, progress] of leader.progress) {
-    progress.catchUp?.tick();
+    progress.catchUp?.tick(progress.match, replica.log.lastIndex);
     tickTransfer(replica, progress, id);
   }
   tickHandOver(replica, leader);

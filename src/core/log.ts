@@ -44,7 +44,7 @@ export class RaftLog {
   }
 
   get lastTerm(): Term {
-    return this.#entries.at(-1)?.term ?? this.#startTerm;
+    return this.#entries[this.#entries.length - 1]?.term ?? this.#startTerm;
   }
 
   /** The index before the first entry: that of a snapshot, or of what was compacted. */
@@ -115,11 +115,14 @@ export class RaftLog {
 
   /** Appends entries that follow the last one. */
   append(entries: readonly Entry[]): void {
+    let { lastIndex, lastTerm } = this;
     for (const entry of entries) {
-      if (entry.index !== this.lastIndex + 1 || entry.term < this.lastTerm) {
+      if (entry.index !== lastIndex + 1 || entry.term < lastTerm) {
         throw new InvariantViolation('D10', `entry ${entry.index} of term ${entry.term} does not follow the log`);
       }
       this.#entries.push(entry);
+      lastIndex = entry.index;
+      lastTerm = entry.term;
     }
   }
 
@@ -163,16 +166,17 @@ export class RaftLog {
 
   /**
    * Gives way to a snapshot: all entries go, and the log begins behind it. What the snapshot holds counts as committed,
-   * and as being applied; it is applied, and durable, when the driver says so.
+   * and as being applied; it is applied, and durable, when the driver says so. Until then only that is durable which was
+   * committed and durable before.
    */
   restore(index: Index, term: Term): void {
+    this.#durable = this.applicable;
     this.#entries = [];
     this.#startIndex = index;
     this.#startTerm = term;
     this.#commit = index;
     this.#applying = index;
     this.#written = index;
-    this.#durable = index;
     this.#truncateFrom = index + 1;
   }
 

@@ -1,47 +1,44 @@
 /**
- * A change of membership as the data of an entry: JSON, escaped to ASCII. What comes out of a log was put in by a leader
- * that had checked it, possibly one with newer code: whatever this code does not understand changes nothing, on every
- * member alike.
+ * A change of membership as the data of an entry: the whole configuration that it leads to, as JSON in ASCII. The
+ * steps alone would not do: a member that was added later begins without the configuration that the group was founded
+ * with, and would apply them to nothing. What comes out of a log was put in by a leader that had checked it, possibly one
+ * with newer code: whatever this code does not understand changes nothing.
  */
-import type { MembershipChange, MembershipStep } from './configuration.ts';
-import type { NodeId } from './types.ts';
+import { configurationFault } from './configuration.ts';
+import type { Configuration, Index, NodeId } from './types.ts';
 
-export function encodeChange(change: MembershipChange): Uint8Array {
-  return Uint8Array.from(encodeURIComponent(JSON.stringify(change)), (character) => character.charCodeAt(0));
+export function encodeConfiguration(configuration: Configuration): Uint8Array {
+  const json = JSON.stringify(configuration).replace(
+    /[^ -~]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return Uint8Array.from(json, (character) => character.charCodeAt(0));
 }
 
-/** Null for anything that is not a change of membership. */
-export function decodeChange(data: Uint8Array): MembershipChange | null {
-  let value: unknown;
+/**
+ * Null for anything that is not a configuration, or one that contradicts itself.
+ * @param version the index of the entry
+ */
+export function decodeConfiguration(data: Uint8Array, version: Index): Configuration | null {
+  const value = parse(data);
+  if (typeof value !== 'object' || value === null) return null;
+  const { voters, outgoing, learners, learnersNext, witnesses, autoLeave } = value as Readonly<Record<string, unknown>>;
+  if (!isIds(voters) || !isIds(outgoing) || !isIds(learners) || !isIds(learnersNext) || !isIds(witnesses)) return null;
+  if (typeof autoLeave !== 'boolean') return null;
+  const configuration = { version, voters, outgoing, learners, learnersNext, witnesses, autoLeave };
+  return configurationFault(configuration) === null ? configuration : null;
+}
+
+function parse(data: Uint8Array): unknown {
+  let text = '';
+  for (const byte of data) text += String.fromCharCode(byte);
   try {
-    let text = '';
-    for (const byte of data) text += String.fromCharCode(byte);
-    value = JSON.parse(decodeURIComponent(text));
+    return JSON.parse(text);
   } catch {
     return null;
   }
-  const change = asRecord(value);
-  if (change?.kind === 'leave-joint') return { kind: 'leave-joint' };
-  const steps = decodeSteps(change?.steps);
-  if (steps === null) return null;
-  if (change?.kind === 'simple') return { kind: 'simple', steps };
-  if (change?.kind !== 'enter-joint' || typeof change.autoLeave !== 'boolean') return null;
-  return { kind: 'enter-joint', steps, autoLeave: change.autoLeave };
 }
 
-function decodeSteps(value: unknown): MembershipStep[] | null {
-  if (!Array.isArray(value)) return null;
-  const steps: MembershipStep[] = [];
-  for (const item of value) {
-    const step = asRecord(item);
-    if (step === null || typeof step.id !== 'string') return null;
-    const { kind } = step;
-    if (kind !== 'add-voter' && kind !== 'add-learner' && kind !== 'add-witness' && kind !== 'remove') return null;
-    steps.push({ kind, id: step.id as NodeId });
-  }
-  return steps;
-}
-
-function asRecord(value: unknown): Readonly<Record<string, unknown>> | null {
-  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : null;
+function isIds(value: unknown): value is readonly NodeId[] {
+  return Array.isArray(value) && value.every((id) => typeof id === 'string');
 }

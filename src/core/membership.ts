@@ -10,11 +10,12 @@ import {
   type ChangeRefusal,
   isJoint,
   isMember,
+  leftJoint,
   membersOf,
   type MembershipChange,
   type MembershipStep,
 } from './configuration.ts';
-import { decodeChange, encodeChange } from './membership-change.ts';
+import { decodeConfiguration, encodeConfiguration } from './membership-change.ts';
 import { confirmReads } from './reading.ts';
 import type { Leader, Replica } from './replica.ts';
 import { sendFarewell } from './replication.ts';
@@ -27,6 +28,13 @@ import type { Configuration, Entry, Index, NodeId } from './types.ts';
  * leaves it by itself; `joint` always goes through one, and leaves it by itself; `joint-explicit` waits for `leaveJoint`.
  */
 export type Transition = 'auto' | 'joint' | 'joint-explicit';
+
+export interface MembershipOptions {
+  /** `auto` by default. */
+  readonly transition?: Transition;
+  /** Refuse the change unless this is the version of the configuration in force (M9). */
+  readonly ifVersion?: Index | null;
+}
 
 /** Why a change of membership was not proposed. */
 export type MembershipRefusal =
@@ -50,8 +58,7 @@ export type MembershipResult =
 export function proposeMembership(
   replica: Replica,
   steps: readonly MembershipStep[],
-  transition: Transition,
-  ifVersion: Index | null,
+  { transition = 'auto', ifVersion = null }: MembershipOptions,
 ): MembershipResult {
   const change = changeFor(replica, steps, transition);
   return propose(replica, change, steps, ifVersion);
@@ -85,7 +92,7 @@ function propose(
   const next = changed(configuration, change, log.lastIndex + 1);
   if (typeof next === 'string') return { accepted: false, reason: next };
   if (!steps.every((step) => mayTake(replica, role, step))) return { accepted: false, reason: 'not-caught-up' };
-  return { accepted: true, index: appendChange(replica, role, change) };
+  return { accepted: true, index: appendChange(replica, role, change, next) };
 }
 
 function mayChange({ rules, log, term }: Replica): boolean {
@@ -104,29 +111,28 @@ function mayTake({ rules, configuration }: Replica, { progress }: Leader, { kind
 }
 
 /** R18: whatever else is waiting, there is room for a change. */
-function appendChange(replica: Replica, leader: Leader, change: MembershipChange): Index {
-  const { log, term } = replica;
-  const index = log.lastIndex + 1;
+function appendChange(replica: Replica, leader: Leader, change: MembershipChange, next: Configuration): Index {
+  const { term } = replica;
+  const index = next.version;
   leader.pendingChangeIndex = index;
-  appendAsLeader(replica, leader, [{ index, term, kind: 'configuration', data: encodeChange(change) }]);
+  appendAsLeader(replica, leader, [{ index, term, kind: 'configuration', data: encodeConfiguration(next) }]);
   if (replica.tracing) replica.emit({ name: 'ChangeConf', change });
   return index;
 }
 
 /** M5: whichever leader sees that a joint configuration may be left, leaves it. */
 export function leaveJointIfDue(replica: Replica, leader: Leader): void {
-  const { configuration } = replica;
+  const { configuration, log } = replica;
   if (!isJoint(configuration) || !configuration.autoLeave) return;
   if (!isChangeFree(replica, leader) || !mayChange(replica)) return;
-  appendChange(replica, leader, { kind: 'leave-joint' });
+  const next = leftJoint(configuration, log.lastIndex + 1);
+  appendChange(replica, leader, { kind: 'leave-joint' }, next);
 }
 
 /** A change of membership is applied: from now on it is in force. */
 export function applyChange(replica: Replica, { index, data }: Entry): void {
-  const change = decodeChange(data);
-  const next = change === null ? 'unknown' : changed(replica.configuration, change, index);
-  // It was possible when it was proposed, and nothing has come between (M1): only a foreign hand writes another.
-  if (typeof next === 'string') return;
+  const next = decodeConfiguration(data, index);
+  if (next === null) return;
   const { role, id, configuration: before } = replica;
   if (role.name === 'leader') tellThoseWhoLeave(replica, role, next);
   replica.configuration = next;
@@ -145,14 +151,16 @@ function tellThoseWhoLeave(replica: Replica, leader: Leader, next: Configuration
 
 /** Goes on leading under a new configuration: what is a quorum now may have been none before (R22). */
 function leadUnder(replica: Replica, leader: Leader): void {
-  const { configuration, log } = replica;
+  const { configuration, log, options } = replica;
   const known = leader.progress;
   leader.progress = new Map(
     membersOf(configuration).map((id) => [id, known.get(id) ?? newProgress(replica, id, true)]),
   );
   for (const [id, progress] of leader.progress) {
     progress.dirty = true;
-    progress.catchUp = isLearner(configuration, id) ? (progress.catchUp ?? new CatchUp(log.lastIndex)) : null;
+    progress.catchUp = isLearner(configuration, id)
+      ? (progress.catchUp ?? new CatchUp(log.lastIndex, options.electionTicks))
+      : null;
   }
   advanceCommit(replica, leader);
   confirmReads(replica, leader);

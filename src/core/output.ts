@@ -8,7 +8,7 @@ import { askForReads, hasReadyReads, takeReadyReads } from './reading.ts';
 import type { FailedRead, ReadyRead, Replica, SnapshotRead, StagedPart, Write } from './replica.ts';
 import { acknowledge, hasWordForMembers, sendToMembers } from './replication.ts';
 import { step } from './step.ts';
-import type { Entry, HardState, Index, Message } from './types.ts';
+import type { Entry, Index, Message } from './types.ts';
 
 /** One batch of effects. The parts are independent: none needs to wait for another. */
 export interface Ready {
@@ -29,7 +29,17 @@ export interface Ready {
 }
 
 export function hasReady(replica: Replica): boolean {
-  const { role, log } = replica;
+  const { role } = replica;
+  return (
+    hasOutput(replica) ||
+    (role.name === 'leader' && hasWordForMembers(replica, role)) ||
+    (role.name === 'follower' && role.newReads.length > 0)
+  );
+}
+
+/** Whether there is anything to hand out, beside messages that are built when output is taken. */
+function hasOutput(replica: Replica): boolean {
+  const { log } = replica;
   return (
     replica.outbox.length > 0 ||
     replica.outboxWhenDurable.length > 0 ||
@@ -40,10 +50,8 @@ export function hasReady(replica: Replica): boolean {
     replica.snapshotReads.length > 0 ||
     replica.snapshotToWrite !== null ||
     replica.startToWrite !== null ||
-    hardStateToWrite(replica) !== null ||
-    hasReadyReads(replica) ||
-    (role.name === 'leader' && hasWordForMembers(replica, role)) ||
-    (role.name === 'follower' && role.newReads.length > 0)
+    mustWriteHardState(replica) ||
+    hasReadyReads(replica)
   );
 }
 
@@ -51,28 +59,29 @@ export function takeReady(replica: Replica): Ready | null {
   const { role } = replica;
   if (role.name === 'leader') sendToMembers(replica, role);
   else if (role.name === 'follower') askForReads(replica, role);
-  if (!hasReady(replica)) return null;
+  if (!hasOutput(replica)) return null;
   const write = takeWrite(replica);
+  const reads = takeReadyReads(replica);
   const { outbox: messages, failedReads, stagedParts: snapshotParts, snapshotReads } = replica;
   replica.outbox = [];
   replica.failedReads = [];
   replica.stagedParts = [];
   replica.snapshotReads = [];
   const committed = replica.log.takeApplicable(replica.options.maxCommittedBytes);
-  return { write, messages, committed, reads: takeReadyReads(replica), failedReads, snapshotParts, snapshotReads };
+  return { write, messages, committed, reads, failedReads, snapshotParts, snapshotReads };
 }
 
 /** A commit index alone is no reason for a write, unless asked for: it is found out again after a restart. */
-function hardStateToWrite(replica: Replica): HardState | null {
+function mustWriteHardState(replica: Replica): boolean {
   const { term, vote, commit } = replica.writtenHardState;
-  if (term !== replica.term || vote !== replica.vote) return replica.hardState;
+  if (term !== replica.term || vote !== replica.vote) return true;
   const { log, mustSaveCommit, startToWrite, snapshotToWrite } = replica;
   const mayWriteCommit = mustSaveCommit || log.hasUnwritten || startToWrite !== null || snapshotToWrite !== null;
-  return mayWriteCommit && commit !== replica.log.commit ? replica.hardState : null;
+  return mayWriteCommit && commit !== log.commit;
 }
 
 function takeWrite(replica: Replica): Write | null {
-  const hardState = hardStateToWrite(replica);
+  const hardState = mustWriteHardState(replica) ? replica.hardState : null;
   const { truncateFrom, entries } = replica.log.takeUnwritten();
   const { outboxWhenDurable: messages, snapshotToWrite: snapshot, startToWrite: start } = replica;
   replica.outboxWhenDurable = [];
@@ -89,7 +98,7 @@ function takeWrite(replica: Replica): Write | null {
   replica.startToWrite = null;
   replica.writes++;
   const write: Write = { id: replica.writes, hardState, snapshot, start, truncateFrom, entries };
-  replica.pendingWrites.push({ write, durableTo: entries.at(-1)?.index ?? 0, messages });
+  replica.pendingWrites.push({ write, durableTo: entries.at(-1)?.index ?? start?.index ?? 0, messages });
   return write;
 }
 

@@ -1,6 +1,7 @@
 /** What a replica may be started from (D10): a state that no run of the algorithm can have left behind is refused. */
+import { configurationFault } from './configuration.ts';
 import { InvariantViolation } from './errors.ts';
-import type { Configuration, NodeId, PersistentState } from './types.ts';
+import type { Configuration, PersistentState } from './types.ts';
 
 /** @throws InvariantViolation naming what is wrong */
 export function checkState({ hardState, start, entries, snapshot = null }: PersistentState): void {
@@ -38,22 +39,7 @@ function violation(message: string): InvariantViolation {
   return new InvariantViolation('D10', message);
 }
 
-function checkConfiguration({ voters, outgoing, learners, learnersNext, witnesses }: Configuration): void {
-  for (const list of [voters, outgoing, learners, learnersNext, witnesses]) {
-    if (!isAscending(list))
-      throw violation('the ids of a stored configuration are not distinct and in ascending order');
-  }
-  if (learners.some((id) => voters.includes(id) || outgoing.includes(id))) {
-    throw violation('somebody is a voter and a learner of a stored configuration');
-  }
-  if (!learnersNext.every((id) => outgoing.includes(id) && !voters.includes(id))) {
-    throw violation('somebody is to become a learner in a stored configuration who is not leaving the voters');
-  }
-  if (!witnesses.every((id) => voters.includes(id) || outgoing.includes(id))) {
-    throw violation('a witness of a stored configuration does not vote');
-  }
-}
-
-function isAscending(ids: readonly NodeId[]): boolean {
-  return ids.every((id, i) => i === 0 || id > (ids[i - 1] ?? ''));
+function checkConfiguration(configuration: Configuration): void {
+  const fault = configurationFault(configuration);
+  if (fault !== null) throw violation(`stored configuration: ${fault}`);
 }

@@ -16,12 +16,15 @@ export type ProposeResult =
   | { readonly accepted: true; readonly term: Term; readonly firstIndex: Index; readonly lastIndex: Index }
   | { readonly accepted: false; readonly reason: ProposeRefusal };
 
-export function propose(replica: Replica, commands: readonly Uint8Array[]): ProposeResult {
+export function propose(replica: Replica, commands: Uint8Array | readonly Uint8Array[]): ProposeResult {
   const { role, log, term, rules } = replica;
   if (role.name !== 'leader') return { accepted: false, reason: 'not-leader' };
   if (role.transfer !== null || role.leavingTicks !== null) return { accepted: false, reason: 'transferring' };
   const firstIndex = log.lastIndex + 1;
-  const entries = commands.map((data, i): Entry => ({ index: firstIndex + i, term, kind: 'command', data }));
+  const entries: Entry[] =
+    commands instanceof Uint8Array
+      ? [{ index: firstIndex, term, kind: 'command', data: commands }]
+      : commands.map((data, i) => ({ index: firstIndex + i, term, kind: 'command', data }));
   let added = 0;
   for (const entry of entries) added += entryBytes(entry);
   const limit = replica.options.maxUncommittedBytes;

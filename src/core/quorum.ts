@@ -27,7 +27,18 @@ export function quorumIndex({ voters, outgoing }: Electorate, reached: (voter: N
 
 function majorityIndex(voters: readonly NodeId[], reached: (voter: NodeId) => Index): Index {
   if (voters.length === 0) return Number.POSITIVE_INFINITY;
-  const indexes = voters.map(reached).sort((a, b) => b - a);
+  // Sorted as they come, the highest first: this is asked at every acknowledgement, and groups are small.
+  const indexes: Index[] = [];
+  for (const voter of voters) {
+    const index = reached(voter);
+    let place = indexes.length;
+    for (; place > 0; place--) {
+      const lower = indexes[place - 1] ?? 0;
+      if (lower >= index) break;
+      indexes[place] = lower;
+    }
+    indexes[place] = index;
+  }
   return indexes[majority(voters.length) - 1] ?? 0;
 }
 

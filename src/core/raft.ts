@@ -6,7 +6,7 @@ import { foundingConfiguration, type MembershipStep } from './configuration.ts';
 import { campaign, campaignSoon, forgetLeader, tickElection } from './elections.ts';
 import { InvariantViolation } from './errors.ts';
 import { tickLeader } from './leading.ts';
-import { leaveJoint, type MembershipResult, proposeMembership, type Transition } from './membership.ts';
+import { leaveJoint, type MembershipOptions, type MembershipResult, proposeMembership } from './membership.ts';
 import { type RaftOptions, raftOptions } from './options.ts';
 import { applied, hasReady, persisted, type Ready, takeReady } from './output.ts';
 import { checkState } from './persistent-state.ts';
@@ -44,8 +44,9 @@ export interface RaftInit {
   readonly options?: Partial<RaftOptions>;
   /** The safety rules, for tests and lessons that break one on purpose. */
   readonly rules?: Rules;
-  /** Hears of every transition and every decision. */
+  /** Hears of every transition, and of every decision unless `traceDecisions` is false. */
   readonly trace?: TraceListener;
+  readonly traceDecisions?: boolean;
   /** Decides on election timeouts instead of the random source: ticks, at least 1. `campaignDelayTicks` is added. */
   readonly drawElectionTimeout?: (electionTicks: number) => number;
 }
@@ -67,8 +68,9 @@ export class Raft {
    * @throws RangeError for options out of range.
    * @throws InvariantViolation for a stored state that cannot be right (D10).
    */
-  constructor({ id, persistent, random, options = {}, rules = standardRules, trace, drawElectionTimeout }: RaftInit) {
+  constructor({ id, persistent, random, options = {}, rules = standardRules, trace, ...hooks }: RaftInit) {
     checkState(persistent);
+    const { drawElectionTimeout, traceDecisions = true } = hooks;
     const listener = trace;
     this.#replica = new Replica({
       id,
@@ -78,16 +80,19 @@ export class Raft {
       rules,
       drawElectionTimeout,
       listener,
+      traceDecisions,
     });
     this.#replica.drawElectionTimeout();
     if (this.#replica.tracing) this.#replica.emit({ name: 'InitState' });
   }
 
   /** Once an invariant is broken, everything fails: a replica in doubt about itself takes no further part. */
-  #run<Result>(action: (replica: Replica) => Result): Result {
+  #run<Result>(action: (replica: Replica) => Result): Result;
+  #run<Argument, Result>(action: (replica: Replica, argument: Argument) => Result, argument: Argument): Result;
+  #run<Result>(action: (replica: Replica, argument?: unknown) => Result, argument?: unknown): Result {
     if (this.#failure !== null) throw this.#failure;
     try {
-      return action(this.#replica);
+      return action(this.#replica, argument);
     } catch (error) {
       if (error instanceof InvariantViolation) this.#failure = error;
       throw error;
@@ -118,32 +123,21 @@ export class Raft {
     if (message.to !== id || message.from === id) {
       throw new RangeError(`a message from ${message.from} to ${message.to} is not for ${id}`);
     }
-    this.#run((replica) => {
-      step(replica, message);
-    });
+    this.#run(step, message);
   }
 
   /** Appends one command, or several, all or none, to the leader's log. They travel when `ready` is taken next. */
   propose(commands: Uint8Array | readonly Uint8Array[]): ProposeResult {
-    return this.#run((replica) => propose(replica, commands instanceof Uint8Array ? [commands] : commands));
+    return this.#run(propose, commands);
   }
 
-  /**
-   * Appends a change of membership to the leader's log. It takes effect, member by member, when it is applied.
-   * @param ifVersion refuse unless this is the version of the configuration in force (M9)
-   */
-  proposeMembership(
-    steps: readonly MembershipStep[],
-    {
-      transition = 'auto',
-      ifVersion = null,
-    }: { readonly transition?: Transition; readonly ifVersion?: Index | null } = {},
-  ): MembershipResult {
-    return this.#run((replica) => proposeMembership(replica, steps, transition, ifVersion));
+  /** Appends a change of membership to the leader's log. It takes effect, member by member, when it is applied. */
+  proposeMembership(steps: readonly MembershipStep[], options: MembershipOptions = {}): MembershipResult {
+    return this.#run((replica) => proposeMembership(replica, steps, options));
   }
 
-  /** Leaves a joint configuration that does not leave itself, with `ifVersion` as above. */
-  leaveJoint({ ifVersion = null }: { readonly ifVersion?: Index | null } = {}): MembershipResult {
+  /** Leaves a joint configuration that does not leave itself. */
+  leaveJoint({ ifVersion = null }: Pick<MembershipOptions, 'ifVersion'> = {}): MembershipResult {
     return this.#run((replica) => leaveJoint(replica, ifVersion));
   }
 
@@ -241,11 +235,10 @@ export class Raft {
   /**
    * The bytes of a snapshot taken at a `snapshotPoint` are kept. The next write makes it the newest one, in one batch with
    * a commit index that is not behind it (D10); once that is durable, `compact` may drop the entries that it holds.
+   * @returns false when it is not wanted: there is a newer one, or the one before the newest is still being sent (S9)
    */
-  snapshotTaken(snapshot: Snapshot): void {
-    this.#run((replica) => {
-      snapshotTaken(replica, snapshot);
-    });
+  snapshotTaken(snapshot: Snapshot): boolean {
+    return this.#run((replica) => snapshotTaken(replica, snapshot));
   }
 
   /**
@@ -297,16 +290,24 @@ export class Raft {
 
   /** `write`, and all before it, is durable. */
   persisted(write: Write): void {
-    this.#run((replica) => {
-      persisted(replica, write);
-    });
+    this.#run(persisted, write);
   }
 
   /** The machine has applied all committed entries up to `index`, or was restored from a snapshot of that index. */
   applied(index: Index): void {
-    this.#run((replica) => {
-      applied(replica, index);
-    });
+    this.#run(applied, index);
+  }
+
+  /** The newest durable snapshot; null if there is none. */
+  get snapshot(): Snapshot | null {
+    return this.#replica.snapshot;
+  }
+
+  /** A member is being sent a snapshot that is not the newest one: whoever keeps two had better not take a third. */
+  get isSendingOldSnapshot(): boolean {
+    const { role, snapshot } = this.#replica;
+    if (role.name !== 'leader') return false;
+    return [...role.progress.values()].some(({ transfer }) => transfer !== null && transfer.snapshot !== snapshot);
   }
 
   /** The entry at an index, undefined outside the log. */
@@ -329,6 +330,10 @@ export class Raft {
 
   get commit(): Index {
     return this.#replica.log.commit;
+  }
+
+  get appliedIndex(): Index {
+    return this.#replica.log.applied;
   }
 
   get lastIndex(): Index {

@@ -114,8 +114,8 @@ function fail({ failedReads }: Replica, { contexts }: ReadBatch, reason: ReadFai
   for (const context of contexts) failedReads.push({ context, reason });
 }
 
-export function hasReadyReads({ confirmedReads, rules, log }: Replica): boolean {
-  return confirmedReads.some(({ index }) => rules.mayServeRead({ readIndex: index, applied: log.applied }));
+export function hasReadyReads({ confirmedReads, quietRules, log }: Replica): boolean {
+  return confirmedReads.some(({ index }) => quietRules.mayServeRead({ readIndex: index, applied: log.applied }));
 }
 
 /** Hands over the reads that the applied state has come far enough for (Q5). */
@@ -124,10 +124,18 @@ export function takeReadyReads(replica: Replica): ReadyRead[] {
   const { rules, log } = replica;
   const ready: ReadyRead[] = [];
   const waiting: ReadyRead[] = [];
+  // M16: whoever asked before it knew that it is a witness knows it by now: its state is no state.
+  const isWitness = replica.configuration.witnesses.includes(replica.id);
   for (const read of replica.confirmedReads) {
     const mayServe = rules.mayServeRead({ readIndex: read.index, applied: log.applied });
-    if (mayServe && replica.tracing) replica.emit({ name: 'ReadReady', ...read });
-    (mayServe ? ready : waiting).push(read);
+    if (!mayServe) {
+      waiting.push(read);
+    } else if (isWitness) {
+      replica.failedReads.push({ context: read.context, reason: 'witness' });
+    } else {
+      if (replica.tracing) replica.emit({ name: 'ReadReady', ...read });
+      ready.push(read);
+    }
   }
   replica.confirmedReads = waiting;
   return ready;

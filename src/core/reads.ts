@@ -85,6 +85,10 @@ export class ReadRounds {
       ended++;
     }
     if (ended > 0) this.#open.splice(0, ended);
+    // Without a quorum, and without CheckQuorum, rounds would pile up for ever.
+    const isUseless = ({ startedAt, reads }: Round): boolean =>
+      reads.length === 0 && startedAt + leaseTicks <= this.#ticks;
+    if (this.#open.some(isUseless)) this.#open = this.#open.filter((round) => !isUseless(round));
     return confirmed;
   }
 

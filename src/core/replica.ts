@@ -105,11 +105,12 @@ export interface PendingWrite {
 
 /** A snapshot that is being received, part by part (S7). */
 export interface IncomingSnapshot {
+  /** Its identity names this attempt. */
   readonly snapshot: Snapshot;
+  /** Of the leader that last sent some of it. */
+  term: Term;
   /** Bytes handed to the driver. */
   received: number;
-  /** Bytes that the driver holds. */
-  staged: number;
 }
 
 /** A part of a snapshot for the driver to keep until all are there. An offset of 0 begins anew. */
@@ -140,7 +141,9 @@ export type ReadFailure =
   /** The leader did not answer within an election timeout. */
   | 'timed-out'
   /** Whoever was asked does not lead, or has too many reads waiting. */
-  | 'refused';
+  | 'refused'
+  /** We have learnt that we are a witness, and hold nothing that could be read. */
+  | 'witness';
 
 export interface FailedRead {
   readonly context: number;
@@ -155,12 +158,15 @@ export interface ReplicaInit {
   readonly rules: Rules;
   readonly drawElectionTimeout: ((electionTicks: number) => number) | undefined;
   readonly listener: TraceListener | undefined;
+  readonly traceDecisions: boolean;
 }
 
 export class Replica {
   readonly id: NodeId;
   readonly options: RaftOptions;
   readonly rules: Rules;
+  /** The same rules, for questions that decide nothing and leave no trace. */
+  readonly quietRules: Rules;
   readonly log: RaftLog;
   readonly #random: Random;
   readonly #drawElectionTimeout: ((electionTicks: number) => number) | undefined;
@@ -208,7 +214,8 @@ export class Replica {
   confirmedReads: ReadyRead[] = [];
   failedReads: FailedRead[] = [];
 
-  constructor({ id, persistent, random, options, rules, drawElectionTimeout, listener }: ReplicaInit) {
+  constructor(init: ReplicaInit) {
+    const { id, persistent, random, options, rules, drawElectionTimeout, listener, traceDecisions } = init;
     this.id = id;
     this.options = options;
     this.#random = random;
@@ -224,8 +231,9 @@ export class Replica {
     this.vote = hardState.vote;
     this.writtenHardState = hardState;
     this.durableHardState = hardState;
+    this.quietRules = rules;
     this.rules =
-      listener === undefined
+      listener === undefined || !traceDecisions
         ? rules
         : observedRules(rules, (decision) => {
             this.emit({ name: 'Decision', decision });
@@ -301,8 +309,10 @@ export class Replica {
 
   /** Gives way to a snapshot, and to its configuration (S6, M8). */
   restore(snapshot: Snapshot): void {
+    const { commit } = this.log;
     this.log.restore(snapshot.index, snapshot.term);
-    this.#lowerPendingWrites(snapshot.index);
+    // Writes on their way can still prove what was committed; the snapshot is durable only with its own (D6).
+    this.#lowerPendingWrites(commit);
     this.configuration = snapshot.configuration;
     this.snapshotToWrite = snapshot;
     const { index, term, configuration } = snapshot;

@@ -13,12 +13,14 @@ import type {
   AppendEntriesResponse,
   Entry,
   HeartbeatResponse,
+  Index,
   InstallSnapshotResponse,
   NodeId,
 } from './types.ts';
 import { entryBytes } from './types.ts';
 
 const noData = new Uint8Array(0);
+const noBatch: Batch = { first: 0, last: 0, entries: [], bytes: 0 };
 
 /** A heartbeat to everybody. All reads that wait go with it. */
 export function beginRound(replica: Replica, leader: Leader): void {
@@ -51,7 +53,21 @@ function isDue(replica: Replica, to: NodeId, progress: Progress): boolean {
   if (log.termAt(progress.next - 1) === undefined) {
     return progress.recentlyActive && snapshotFor(replica, to) !== null;
   }
-  return wantsWord(replica, progress) || (!progress.paused && progress.next <= log.lastIndex);
+  return wantsWord(replica, progress) || (!progress.paused && progress.next <= lastFor(replica, to));
+}
+
+/**
+ * The last entry that a member may be sent. M16: a witness gets nothing that no voter holds durably who could lead with
+ * it. If a crash took it from the only one, the witness would refuse everybody its vote from then on.
+ */
+function lastFor({ role, configuration, log }: Replica, to: NodeId): Index {
+  const { voters, witnesses } = configuration;
+  if (role.name !== 'leader' || !witnesses.includes(to)) return log.lastIndex;
+  let held = 0;
+  for (const id of voters) {
+    if (!witnesses.includes(id)) held = Math.max(held, role.progress.get(id)?.match ?? 0);
+  }
+  return held;
 }
 
 /** A probe goes one at a time, and a member that is sent a snapshot is sent nothing else. */
@@ -67,34 +83,68 @@ function wantsWord({ log }: Replica, progress: Progress): boolean {
 /** Builds whatever is to go to the members: a round for reads that wait, and the appends that members are ready for. */
 export function sendToMembers(replica: Replica, leader: Leader): void {
   if (leader.reads.wantsRound) beginRound(replica, leader);
+  let batch: Batch | null = null;
   for (const [to, progress] of leader.progress) {
     if (!progress.dirty || to === replica.id) continue;
     progress.dirty = false;
     let evenIfEmpty = wantsWord(replica, progress);
     progress.nudge = false;
-    while (sendAppend(replica, to, progress, evenIfEmpty)) evenIfEmpty = false;
+    let sent = sendAppend(replica, to, progress, evenIfEmpty, batch);
+    while (sent !== null) {
+      batch = sent;
+      evenIfEmpty = false;
+      sent = sendAppend(replica, to, progress, evenIfEmpty, batch);
+    }
   }
+}
+
+/** What one append carries. Members that have come equally far are sent the same. */
+interface Batch {
+  readonly first: Index;
+  readonly last: Index;
+  readonly entries: readonly Entry[];
+  readonly bytes: number;
+}
+
+/** The entries from `first` on, not behind `last`, as many as one message holds. */
+function batchFor({ log, options }: Replica, first: Index, last: Index, built: Batch | null): Batch {
+  if (built?.first === first && built.last === last) return built;
+  const entries = log.slice(first, last, options.maxMessageBytes);
+  let bytes = 0;
+  for (const entry of entries) bytes += entryBytes(entry);
+  return { first, last, entries, bytes };
 }
 
 /** A member that leaves is told so, if it takes what is sent (M12). */
 export function sendFarewell(replica: Replica, to: NodeId, progress: Progress): void {
   progress.allowNext();
-  sendAppend(replica, to, progress, true);
+  sendAppend(replica, to, progress, true, null);
 }
 
-/** Sends one append if there is anything to send and room for it; says whether it did. */
-function sendAppend(replica: Replica, to: NodeId, progress: Progress, evenIfEmpty: boolean): boolean {
-  if (!maySend(progress)) return false;
-  const { log, options } = replica;
+/**
+ * Sends one append if there is anything to send and room for it.
+ * @param built a batch that may fit, built since the log last changed
+ * @returns what was sent, null if nothing was
+ */
+function sendAppend(
+  replica: Replica,
+  to: NodeId,
+  progress: Progress,
+  evenIfEmpty: boolean,
+  built: Batch | null,
+): Batch | null {
+  if (!maySend(progress)) return null;
+  const { log } = replica;
   const prevIndex = progress.next - 1;
   const prevTerm = log.termAt(prevIndex);
   if (prevTerm === undefined) {
     beginTransfer(replica, to, progress);
-    return false;
+    return null;
   }
   // R15: a full window still lets an empty append through, whose answer shows what was lost.
-  const entries = progress.paused ? [] : log.slice(progress.next, log.lastIndex, options.maxMessageBytes);
-  if (entries.length === 0 && !evenIfEmpty) return false;
+  const batch = progress.paused ? noBatch : batchFor(replica, progress.next, lastFor(replica, to), built);
+  const { entries, bytes } = batch;
+  if (entries.length === 0 && !evenIfEmpty) return null;
   replica.send({
     kind: 'AppendEntries',
     from: replica.id,
@@ -105,11 +155,9 @@ function sendAppend(replica: Replica, to: NodeId, progress: Progress, evenIfEmpt
     entries: replica.configuration.witnesses.includes(to) ? entries.map(withoutCommand) : entries,
     commit: log.commit,
   });
-  let bytes = 0;
-  for (const entry of entries) bytes += entryBytes(entry);
   progress.sent(entries.length, bytes);
   progress.sentCommit(log.commit);
-  return true;
+  return batch;
 }
 
 /** M16: what a witness holds of an entry. */
@@ -139,9 +187,9 @@ export function handleAppendEntriesResponse(replica: Replica, leader: Leader, me
 
 /** A member, or we ourselves, holds our log durably up to `index`. */
 export function acknowledge(replica: Replica, leader: Leader, progress: Progress, index: number): void {
-  const { log, options } = replica;
+  const { log } = replica;
   const isNews = progress.acknowledge(index);
-  progress.catchUp?.reached(progress.match, log.lastIndex, options.electionTicks);
+  progress.catchUp?.reached(progress.match, log.lastIndex);
   if (progress.state === 'probe') {
     // R16: an answer that only confirms the match still ends probing.
     if (isNews || progress.match === index) progress.becomeReplicate();
@@ -150,7 +198,12 @@ export function acknowledge(replica: Replica, leader: Leader, progress: Progress
     progress.becomeReplicate();
   }
   progress.dirty = true;
-  if (isNews) advanceCommit(replica, leader);
+  if (!isNews) return;
+  for (const witness of replica.configuration.witnesses) {
+    const waiting = leader.progress.get(witness);
+    if (waiting !== undefined) waiting.dirty = true;
+  }
+  if (index > log.commit) advanceCommit(replica, leader);
 }
 
 export function handleHeartbeatResponse(replica: Replica, leader: Leader, message: HeartbeatResponse): void {

@@ -90,7 +90,7 @@ export function newProgress(replica: Replica, id: NodeId, isNew: boolean): Progr
   const { log, options, configuration } = replica;
   const isSelf = id === replica.id;
   const progress = new Progress(isSelf ? log.durable : 0, log.lastIndex + 1, isSelf || isNew, options);
-  if (configuration.learners.includes(id)) progress.catchUp = new CatchUp(log.lastIndex);
+  if (configuration.learners.includes(id)) progress.catchUp = new CatchUp(log.lastIndex, options.electionTicks);
   return progress;
 }
 

@@ -20,7 +20,7 @@ export function beginTransfer(replica: Replica, to: NodeId, progress: Progress):
 /** M16: a witness needs to know how far the group is and who is in it, not what the machine holds. */
 export function snapshotFor({ snapshot, configuration }: Replica, to: NodeId): Snapshot | null {
   if (snapshot === null || !configuration.witnesses.includes(to)) return snapshot;
-  return { ...snapshot, id: 'witness', bytes: 0 };
+  return { ...snapshot, id: 'witness', bytes: 0, checksum: 0 };
 }
 
 /** Asks the driver for the parts that may go now. A part without bytes needs no reading. */

@@ -30,10 +30,6 @@ export class SnapshotTransfer {
     this.#windowBytes = windowBytes;
   }
 
-  get acknowledged(): number {
-    return this.#acknowledged;
-  }
-
   get idleTicks(): number {
     return this.#idleTicks;
   }

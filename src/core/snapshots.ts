@@ -13,15 +13,14 @@ export function handleInstallSnapshot(replica: Replica, message: InstallSnapshot
     return;
   }
   const incoming = incomingFor(replica, snapshot);
-  // S7: a snapshot older than the one that is being received comes from a stream that is over.
   if (incoming === null) return;
   const isNext = offset === incoming.received && offset + data.byteLength <= snapshot.bytes;
   if (!isNext) {
-    answerPart(replica, message.from, incoming, incoming.received);
+    answerPart(replica, incoming, incoming.received);
     return;
   }
   incoming.received += data.byteLength;
-  replica.stagedParts.push({ snapshot, offset, data });
+  replica.stagedParts.push({ snapshot: incoming.snapshot, offset, data });
 }
 
 /** S3: a snapshot that tells us nothing, or no more than that our own log is committed so far. */
@@ -31,7 +30,7 @@ function isOfNoUse(replica: Replica, { index, term }: Snapshot): boolean {
     if (!rules.holdsSnapshot({ snapshotTerm: term, ownTerm: log.termAt(index) })) return false;
     commitTo(replica, index);
   }
-  if (replica.incoming !== null && replica.incoming.snapshot.index <= log.commit) replica.incoming = null;
+  if (replica.incoming !== null && replica.incoming.snapshot.index <= log.commit) dropIncoming(replica);
   return true;
 }
 
@@ -41,16 +40,28 @@ function acknowledgeCommit(replica: Replica, to: NodeId): void {
   replica.sendWhenDurable({ kind: 'AppendEntriesResponse', from, to, term, index: log.commit, conflict: null });
 }
 
-/** What we hold of a snapshot; it begins anew when another one was being received before. */
+/**
+ * What we hold of a snapshot; it begins anew when another one was being received before. S7: in one leadership an older
+ * one comes from a stream that is over. From another leader it may be all that there is, and nobody goes on with ours.
+ */
 function incomingFor(replica: Replica, snapshot: Snapshot): IncomingSnapshot | null {
-  const { incoming } = replica;
+  const { incoming, term } = replica;
   if (incoming !== null) {
-    if (isSame(incoming.snapshot, snapshot)) return incoming;
-    if (incoming.snapshot.index > snapshot.index) return null;
+    if (isSame(incoming.snapshot, snapshot)) {
+      incoming.term = term;
+      return incoming;
+    }
+    if (incoming.term === term && incoming.snapshot.index > snapshot.index) return null;
   }
-  replica.stagedParts = [];
-  replica.incoming = { snapshot, received: 0, staged: 0 };
+  dropIncoming(replica);
+  // A copy: whatever the driver still says about an earlier attempt at the same snapshot is not about this one.
+  replica.incoming = { snapshot: { ...snapshot }, term, received: 0 };
   return replica.incoming;
+}
+
+function dropIncoming(replica: Replica): void {
+  replica.incoming = null;
+  replica.stagedParts = [];
 }
 
 /** S7: only equal bytes can be put together. */
@@ -58,42 +69,64 @@ function isSame(one: Snapshot, other: Snapshot): boolean {
   return one.index === other.index && one.term === other.term && one.id === other.id && one.bytes === other.bytes;
 }
 
-function answerPart(replica: Replica, to: NodeId, { snapshot }: IncomingSnapshot, offset: number): void {
-  const { id: from, term } = replica;
+/** Tells the leader, if we follow one, where to go on. */
+function answerPart(replica: Replica, { snapshot }: IncomingSnapshot, offset: number): void {
+  const { id: from, term, role } = replica;
+  const to = role.name === 'follower' ? role.leader : null;
+  if (to === null) return;
   const { index: snapshotIndex, id: snapshotId } = snapshot;
   replica.answer({ kind: 'InstallSnapshotResponse', from, to, term, snapshotIndex, snapshotId, offset });
 }
 
 /** The driver holds the parts of a snapshot up to `offset`. With the last one it is installed. */
 export function partStaged(replica: Replica, snapshot: Snapshot, offset: number): void {
-  const { incoming, leader } = replica;
-  if (incoming === null || !isSame(incoming.snapshot, snapshot) || offset > incoming.received) return;
-  incoming.staged = offset;
-  if (leader !== null) answerPart(replica, leader, incoming, offset);
+  const { incoming, role } = replica;
+  // Identity, not equality: of an attempt that was given up, completions may still come.
+  if (incoming?.snapshot !== snapshot || offset > incoming.received) return;
+  answerPart(replica, incoming, offset);
   if (offset < snapshot.bytes) return;
-  replica.incoming = null;
+  dropIncoming(replica);
   // The log may have come as far by itself meanwhile.
   if (!isOfNoUse(replica, snapshot)) {
     replica.restore(snapshot);
     if (replica.tracing) replica.emit({ name: 'SnapshotInstalled', snapshot });
   }
-  if (leader !== null) acknowledgeCommit(replica, leader);
+  if (role.name === 'follower' && role.leader !== null) acknowledgeCommit(replica, role.leader);
 }
 
 /** What was received of a snapshot is of no use: it begins anew. */
 export function partsDamaged(replica: Replica, snapshot: Snapshot): void {
-  const { incoming, leader } = replica;
-  if (incoming === null || !isSame(incoming.snapshot, snapshot)) return;
-  replica.incoming = null;
-  if (leader !== null) answerPart(replica, leader, incoming, 0);
+  const { incoming } = replica;
+  if (incoming?.snapshot !== snapshot) return;
+  dropIncoming(replica);
+  answerPart(replica, incoming, 0);
 }
 
-/** The driver keeps a snapshot of our own state. It counts when the next write has made it the newest one. */
-export function snapshotTaken(replica: Replica, snapshot: Snapshot): void {
-  const newest = replica.snapshotToWrite ?? replica.snapshot;
-  if (snapshot.index > replica.log.applied || (newest !== null && snapshot.index <= newest.index)) return;
+/**
+ * The driver keeps a snapshot of our own state. It counts when the next write has made it the newest one. Says whether it
+ * is wanted: one that is no newer than another is not, nor one for which a snapshot would have to go that is being sent.
+ */
+export function snapshotTaken(replica: Replica, snapshot: Snapshot): boolean {
+  const newest = newestSnapshot(replica);
+  if (snapshot.index > replica.log.applied) return false;
+  if (newest !== null && (snapshot.index <= newest.index || isSendingOneBefore(replica, newest))) return false;
   replica.snapshotToWrite = snapshot;
   if (replica.tracing) replica.emit({ name: 'SnapshotTaken', snapshot });
+  return true;
+}
+
+/** Only the newest and the one before it are kept (S9): with two more, a slow transfer would chase them for ever. */
+function isSendingOneBefore({ role }: Replica, newest: Snapshot): boolean {
+  if (role.name !== 'leader') return false;
+  for (const { transfer } of role.progress.values()) {
+    if (transfer !== null && transfer.snapshot.bytes > 0 && transfer.snapshot.index < newest.index) return true;
+  }
+  return false;
+}
+
+/** Durable or not: one that came from a leader may be further on than the one that we were taking (S9). */
+function newestSnapshot({ snapshotToWrite, pendingWrites, snapshot }: Replica): Snapshot | null {
+  return snapshotToWrite ?? pendingWrites.findLast(({ write }) => write.snapshot !== null)?.write.snapshot ?? snapshot;
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   handleRequestVote,
   handleRequestVoteResponse,
   isDisturbance,
+  learnCommit,
   learnRemoval,
   refuseVote,
   wasRemoved,
@@ -17,7 +18,14 @@ import { handleAppendEntriesResponse, handleHeartbeatResponse, handleInstallSnap
 import { becomeFollower } from './roles.ts';
 import { handleInstallSnapshot } from './snapshots.ts';
 import { handleTimeoutNow } from './transfers.ts';
-import type { Message, MessageKind, RequestPreVote, RequestVote } from './types.ts';
+import type {
+  Message,
+  MessageKind,
+  RequestPreVote,
+  RequestPreVoteResponse,
+  RequestVote,
+  RequestVoteResponse,
+} from './types.ts';
 
 /** M17: a request from somebody unknown may be from a newer configuration than ours; an answer may not. */
 const isResponse: Readonly<Record<MessageKind, boolean>> = {
@@ -39,10 +47,11 @@ const isResponse: Readonly<Record<MessageKind, boolean>> = {
 export function step(replica: Replica, message: Message): void {
   if (replica.tracing) replica.emit({ name: `Receive${message.kind}`, message });
   if (isResponse[message.kind] && !isMember(replica.configuration, message.from)) return;
-  if (isRemovalNotice(message)) {
+  if (isVoteResponse(message) && message.removed) {
     learnRemoval(replica);
     return;
   }
+  if (isVoteResponse(message) && message.committed !== undefined) learnCommit(replica, message.committed);
   if (message.term < replica.term) {
     answerFromLaterTerm(replica, message);
     return;
@@ -59,8 +68,8 @@ function isVoteRequest(message: Message): message is RequestVote | RequestPreVot
   return message.kind === 'RequestVote' || message.kind === 'RequestPreVote';
 }
 
-function isRemovalNotice(message: Message): boolean {
-  return (message.kind === 'RequestVoteResponse' || message.kind === 'RequestPreVoteResponse') && message.removed;
+function isVoteResponse(message: Message): message is RequestVoteResponse | RequestPreVoteResponse {
+  return message.kind === 'RequestVoteResponse' || message.kind === 'RequestPreVoteResponse';
 }
 
 /** E2: a sender stuck in an earlier term learns of ours, or it could never take part again. */

@@ -68,6 +68,7 @@ export function tickHandOver(replica: Replica, leader: Leader): void {
   if (leader.leavingTicks === null) return;
   leader.leavingTicks++;
   if (leader.leavingTicks >= electionTicks) becomeFollower(replica, replica.term, null);
+  else handOverToSuccessor(replica, leader);
 }
 
 /** The configuration in force has changed. */
@@ -78,9 +79,14 @@ export function reviewHandOver(replica: Replica, leader: Leader): void {
     leader.leavingTicks = null;
   } else if (leader.leavingTicks === null) {
     leader.leavingTicks = 0;
-    const successor = findSuccessor(replica, leader);
-    if (leader.transfer === null && successor !== null) beginHandOver(replica, leader, successor);
+    handOverToSuccessor(replica, leader);
   }
+}
+
+/** M11: to whoever can take over soonest, unless that is under way. */
+function handOverToSuccessor(replica: Replica, leader: Leader): void {
+  const successor = leader.transfer === null ? findSuccessor(replica, leader) : null;
+  if (successor !== null) beginHandOver(replica, leader, successor);
 }
 
 /** Of those that can lead and are there, the one with the longest log. */

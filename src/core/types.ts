@@ -92,6 +92,12 @@ interface Envelope {
   readonly term: Term;
 }
 
+/** Names an entry that is committed, and with it everything before it. */
+export interface CommittedEntry {
+  readonly index: Index;
+  readonly term: Term;
+}
+
 /** Asks for a vote in the sender's term (paper, section 5.2). */
 export interface RequestVote extends Envelope {
   readonly kind: 'RequestVote';
@@ -106,6 +112,8 @@ export interface RequestVoteResponse extends Envelope {
   readonly granted: boolean;
   /** The candidate was removed from the group, and does not know it (M12). */
   readonly removed: boolean;
+  /** With a refusal: an entry that is committed, as far as the candidate's log may reach (E16). */
+  readonly committed?: CommittedEntry;
 }
 
 /** Asks whether a vote would be granted in a term not yet begun (dissertation, section 9.6). */
@@ -120,6 +128,8 @@ export interface RequestPreVoteResponse extends Envelope {
   readonly granted: boolean;
   /** The candidate was removed from the group, and does not know it (M12). */
   readonly removed: boolean;
+  /** With a refusal: an entry that is committed, as far as the candidate's log may reach (E16). */
+  readonly committed?: CommittedEntry;
 }
 
 /** Replicates entries that follow (prevIndex, prevTerm), none of them for a probe (paper, section 5.3). */

@@ -4,6 +4,7 @@
  */
 import type { Raft } from '../core/raft.ts';
 import type { NodeId } from '../core/types.ts';
+import { RaftError } from '../errors.ts';
 import { encodeEnvelope, type SessionId } from '../machine/envelope.ts';
 import type { Propose, ProposeRefused, RefusalReason } from '../transport/messages.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -68,8 +69,13 @@ export class Courier<Result> {
 
   /** Sends our commands to the leader, if there is one, and it is not known to be unwilling. */
   ship(): void {
-    const { leader, term } = this.#raft;
+    const { leader, term, configuration } = this.#raft;
     if (leader === null) return;
+    if (configuration.witnesses.includes(this.#id)) {
+      // M16: it will never see what comes of them.
+      this.#proposals.failAll((outcome) => new RaftError('NOT_SUPPORTED', 'a witness cannot propose', { outcome }));
+      return;
+    }
     const leadership = `${leader} ${term}`;
     if (leadership !== this.#shippedTo) {
       this.#shippedTo = leadership;
@@ -95,7 +101,7 @@ export class Courier<Result> {
   }
 
   /** Takes commands into the log, if we lead; says why not. */
-  #take({ session, sequence, commands }: Shipment): RefusalReason | null {
+  #take({ session, sequence, known: outcomesKnown, commands }: Shipment): RefusalReason | null {
     if (this.#raft.role !== 'leader') return 'not-leader';
     if (this.#intake.term !== this.#raft.term) this.#intake = new Intake(this.#raft.term);
     const known = this.#intake.known(session, sequence, this.#machine.lastOf(session));
@@ -103,7 +109,9 @@ export class Courier<Result> {
     const time = Math.max(0, Math.floor(this.#clock.wallTime()));
     const envelopes = commands
       .slice(known)
-      .map((command, i) => encodeEnvelope({ time, session, sequence: sequence + known + i, command }));
+      .map((command, i) =>
+        encodeEnvelope({ time, session, sequence: sequence + known + i, known: outcomesKnown, command }),
+      );
     if (envelopes.length === 0) return null;
     if (!this.#raft.propose(envelopes).accepted) return 'busy';
     this.#intake.took(session, sequence, sequence + commands.length);

@@ -6,15 +6,19 @@
  * `ready` -> storage and transport side by side -> acknowledgements -> commit -> applied on every member, and here the
  * proposer learns the result.
  */
+import { membersOf, type MembershipStep } from '../core/configuration.ts';
 import { InvariantViolation } from '../core/errors.ts';
+import type { MembershipOptions, MembershipResult } from '../core/membership.ts';
 import { type RaftOptions, raftOptions } from '../core/options.ts';
 import type { Ready } from '../core/output.ts';
-import { Raft } from '../core/raft.ts';
+import { Raft, type RaftInit } from '../core/raft.ts';
 import type { RaftStatus } from '../core/status.ts';
 import type { Random } from '../core/random.ts';
+import type { ReadConsistency } from '../core/reading.ts';
 import type { Write } from '../core/replica.ts';
 import type { TraceListener } from '../core/trace.ts';
-import type { Entry, Index, Message, NodeId, PersistentState, Term } from '../core/types.ts';
+import type { TransferResult } from '../core/transfers.ts';
+import type { Configuration, Entry, Index, Message, NodeId, PersistentState, Term } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import { decodeEnvelope, type SessionId } from '../machine/envelope.ts';
 import { decodeCommand, type MachineDefinition } from '../machine/machine.ts';
@@ -33,12 +37,15 @@ import {
   type ProposalOutcome,
   Proposals,
 } from './proposals.ts';
+import { type ReadOutcome, Reads } from './reads.ts';
+import { defaultSnapshotOptions, type SnapshotOptions, Snapshots } from './snapshots.ts';
 
 export interface MemberOptions {
   /** Milliseconds of a tick of the core. */
   readonly tickMs: number;
   readonly raft: Partial<RaftOptions>;
   readonly proposals: ProposalLimits;
+  readonly snapshots: SnapshotOptions;
 }
 
 /** An election timeout of 1 to 2 s, a heartbeat every 100 ms. */
@@ -46,6 +53,7 @@ export const defaultMemberOptions: MemberOptions = {
   tickMs: 50,
   raft: { electionTicks: 20, heartbeatTicks: 2 },
   proposals: defaultProposalLimits,
+  snapshots: defaultSnapshotOptions,
 };
 
 /** Ticks without a write after which the commit index is worth one of its own. */
@@ -57,6 +65,8 @@ export interface MemberListener {
   stateChanged(): void;
   /** Something in `status()` is different. */
   statusChanged(): void;
+  /** The machine has come to this index by a snapshot, not by applying what leads there. */
+  restored?(index: Index): void;
 }
 
 export interface MemberInit<State, Command, Result> {
@@ -73,6 +83,8 @@ export interface MemberInit<State, Command, Result> {
   readonly listener: MemberListener;
   readonly options?: Partial<MemberOptions>;
   readonly trace?: TraceListener;
+  /** Makes the core: for simulations and lessons, which look into it or break it on purpose. */
+  readonly createRaft?: (init: RaftInit) => Raft;
 }
 
 type ReplicaStatus = Pick<
@@ -109,11 +121,18 @@ export class Member<State, Command, Result> {
   readonly #machine: ReplicatedMachine<State, Command, Result>;
   readonly #proposals: Proposals<Result>;
   readonly #courier: Courier<Result>;
+  readonly #reads: Reads;
+  readonly #snapshots: Snapshots;
   readonly #peers: Peers;
+  readonly #pacer: Pacer;
   readonly #listener: MemberListener;
   readonly #stopTicking: () => void;
   #applied: Index;
+  /** The state that the listener knows. */
+  #toldState: State;
   #isScheduled = false;
+  /** What the machine begins with is still being read: this member takes no part yet. */
+  #isStarting = false;
   #ticksSinceWrite = 0;
   /** What of our status the listener knows. */
   #told: readonly unknown[] = [];
@@ -124,23 +143,41 @@ export class Member<State, Command, Result> {
    * @throws RaftError STORAGE_CORRUPT for a stored state that cannot be right
    */
   constructor(init: MemberInit<State, Command, Result>) {
-    const { id, persistent, storage, transport, clock, random, machine, listener, trace } = init;
-    const { tickMs, raft, proposals: limits } = { ...defaultMemberOptions, ...init.options };
+    const { id, persistent, storage, transport, clock, random, machine, listener, trace, createRaft = newRaft } = init;
+    const { tickMs, raft, proposals: limits, snapshots } = { ...defaultMemberOptions, ...init.options };
     const { electionTicks } = raftOptions(raft);
     this.id = id;
     this.#storage = storage;
     this.#transport = transport;
     this.#clock = clock;
     this.#listener = listener;
-    this.#applied = persistent.start.index;
-    this.#peers = new Peers(id, persistent.start.configuration.voters);
     this.#machine = new ReplicatedMachine(machine);
+    this.#toldState = this.#machine.state;
     try {
-      this.#raft = new Raft({ id, persistent, random, options: raft, ...(trace && { trace }) });
+      this.#raft = createRaft({ id, persistent, random, options: raft, ...(trace && { trace }) });
     } catch (cause) {
       if (!(cause instanceof InvariantViolation)) throw cause;
       throw new RaftError('STORAGE_CORRUPT', `the stored state cannot be right (${cause.message})`, { cause });
     }
+    this.#applied = this.#raft.status().applied;
+    this.#peers = new Peers(id, () => membersOf(this.#raft.configuration));
+    this.#reads = new Reads(this.#raft);
+    this.#snapshots = new Snapshots({
+      raft: this.#raft,
+      storage,
+      machine: this.#machine,
+      random,
+      options: snapshots,
+      react: (action) => {
+        this.#react(action);
+      },
+      fail: (error) => {
+        this.#stop(error);
+      },
+      restored: (index) => {
+        this.#restored(index);
+      },
+    });
     this.#proposals = init.proposals ?? newProposals(random, limits);
     this.#courier = new Courier({
       id,
@@ -152,10 +189,14 @@ export class Member<State, Command, Result> {
       retryTicks: electionTicks,
       maxCommandBytes: limits.maxCommandBytes,
     });
-    const pacer = new Pacer(tickMs, Math.max(1, Math.floor(electionTicks / 2)), clock.now());
+    this.#pacer = new Pacer(tickMs, Math.max(1, Math.floor(electionTicks / 2)), clock.now());
     this.#stopTicking = clock.every(tickMs, () => {
-      this.#tick(pacer.advance(clock.now()));
+      this.#tick();
     });
+    if (this.#raft.snapshot !== null) {
+      this.#isStarting = true;
+      this.#snapshots.restore(this.#raft.snapshot);
+    }
     this.#schedule();
   }
 
@@ -173,6 +214,45 @@ export class Member<State, Command, Result> {
     const cancel = this.#proposals.add(command, settle);
     this.#schedule();
     return cancel;
+  }
+
+  /**
+   * Reads: `settle` is called once, later, when the state that is applied here then answers a linearizable read that began
+   * now. A read that nobody can confirm waits; the function that is returned gives up on it.
+   * @throws RaftError BUSY, or why the member stopped
+   */
+  read(consistency: ReadConsistency, settle: (outcome: ReadOutcome) => void): (error: RaftError) => void {
+    if (this.#stopped !== null) throw this.#stopped;
+    const cancel = this.#reads.add(consistency, settle);
+    this.#schedule();
+    return cancel;
+  }
+
+  /** Proposes a change of membership, if this member leads; it takes effect when it is applied. See `Raft`. */
+  proposeMembership(steps: readonly MembershipStep[], options: MembershipOptions = {}): MembershipResult {
+    return this.#answer(() => this.#raft.proposeMembership(steps, options));
+  }
+
+  /** Leaves a joint configuration that does not leave itself. */
+  leaveJoint(options: Pick<MembershipOptions, 'ifVersion'> = {}): MembershipResult {
+    return this.#answer(() => this.#raft.leaveJoint(options));
+  }
+
+  /** Hands leadership over, if this member leads. */
+  transferLeadership(target: NodeId): TransferResult {
+    return this.#answer(() => this.#raft.transferLeadership(target));
+  }
+
+  /** Takes a snapshot now, if something was applied since the last one. */
+  takeSnapshot(): void {
+    this.#react(() => {
+      this.#snapshots.take();
+    });
+  }
+
+  /** The configuration in force here. */
+  get configuration(): Configuration {
+    return this.#raft.configuration;
   }
 
   /** Stands for election without waiting: for the founder of a group, whose others are waiting for a leader. */
@@ -195,9 +275,6 @@ export class Member<State, Command, Result> {
           break;
         case 'Report':
           this.#peers.receive(message);
-          break;
-        case 'InstallSnapshot':
-          // Members keep their whole log: nobody needs a snapshot, and there is no place to keep one.
           break;
         default:
           this.#raft.step(message);
@@ -269,7 +346,15 @@ export class Member<State, Command, Result> {
     this.#stopTicking();
     this.#storage.close();
     this.#proposals.failAll((outcome) => new RaftError(reason.code, reason.message, { outcome, cause: reason.cause }));
+    this.#reads.failAll(reason);
     this.#listener.statusChanged();
+  }
+
+  #answer<Result>(question: () => Result): Result {
+    if (this.#stopped !== null) throw this.#stopped;
+    const answer = question();
+    this.#schedule();
+    return answer;
   }
 
   /** Does something, then, once this event is dealt with, whatever follows from it. */
@@ -299,29 +384,47 @@ export class Member<State, Command, Result> {
     });
   }
 
-  #tick(ticks: number): void {
-    if (ticks === 0) return;
+  #tick(): void {
+    this.#voidLateLease();
+    const ticks = this.#pacer.advance(this.#clock.now());
+    if (ticks === 0 || this.#isStarting) return;
     this.#react(() => {
       for (let i = 0; i < ticks; i++) this.#raft.tick();
       this.#ticksSinceWrite += ticks;
       if (this.#ticksSinceWrite >= restTicks && this.#raft.savedCommit < this.#raft.commit) this.#raft.saveCommit();
       this.#courier.tick(ticks);
+      this.#reads.tick(ticks);
+      this.#snapshots.takeIfDue();
       this.#peers.tell(this.#report(), this.#transport);
     });
   }
 
+  /** Q7: after a pause nobody knows whether a lease still holds, until the time that has passed is counted. */
+  #voidLateLease(): void {
+    if (this.#pacer.isBehind(this.#clock.now())) this.#raft.voidLease();
+  }
+
   /** Carries out all that there is to do, and tells of what has changed by it. */
   #work(): void {
-    const before = this.#machine.state;
+    if (this.#isStarting) return;
     this.#guard(() => {
-      this.#courier.ship();
+      this.#voidLateLease();
+      this.#ship();
       for (let ready = this.#raft.ready(); ready !== null; ready = this.#raft.ready()) {
         this.#carryOut(ready);
-        this.#courier.ship();
+        this.#ship();
       }
     });
-    if (this.#machine.state !== before) this.#listener.stateChanged();
+    if (this.#machine.state !== this.#toldState) {
+      this.#toldState = this.#machine.state;
+      this.#listener.stateChanged();
+    }
     this.#tellOfStatus();
+  }
+
+  #ship(): void {
+    this.#courier.ship();
+    this.#reads.ship();
   }
 
   #tellOfStatus(): void {
@@ -334,9 +437,19 @@ export class Member<State, Command, Result> {
     this.#listener.statusChanged();
   }
 
-  #carryOut({ write, messages, committed }: Ready): void {
+  #carryOut({ write, messages, committed, reads, failedReads, snapshotParts, snapshotReads }: Ready): void {
+    // Parts first: a batch that makes a snapshot the newest one finds all of it in the store.
+    for (const part of snapshotParts) this.#snapshots.keep(part);
     if (write !== null) this.#write(write);
     this.#send(messages);
+    for (const read of snapshotReads) this.#snapshots.read(read);
+    // The state is what it was when these were handed out; what is committed comes after them.
+    this.#reads.ready(reads);
+    this.#reads.failed(failedReads);
+    this.#apply(committed);
+  }
+
+  #apply(committed: readonly Entry[]): void {
     const last = committed.at(-1);
     if (last === undefined) return;
     for (const entry of committed) {
@@ -345,6 +458,17 @@ export class Member<State, Command, Result> {
     }
     this.#applied = last.index;
     this.#raft.applied(last.index);
+    this.#snapshots.applied(committed);
+  }
+
+  /** The machine has come to an index by a snapshot, not by applying what leads there. */
+  #restored(index: Index): void {
+    this.#isStarting = false;
+    this.#proposals.recover((session, sequence) => this.#machine.outcomeOf(session, sequence));
+    this.#listener.restored?.(index);
+    if (index <= this.#applied) return;
+    this.#applied = index;
+    this.#raft.applied(index);
   }
 
   #write(write: Write): void {
@@ -354,6 +478,7 @@ export class Member<State, Command, Result> {
       if (error !== null) this.#stop(error);
       this.#react(() => {
         this.#raft.persisted(write);
+        if (write.snapshot !== null) this.#snapshots.promoted(write.snapshot, this.#applied);
       });
     });
   }
@@ -375,6 +500,8 @@ export class Member<State, Command, Result> {
     return { role, term, leader, commit, applied: this.#applied, lastIndex };
   }
 }
+
+const newRaft = (init: RaftInit): Raft => new Raft(init);
 
 /** The commands of one run of a member. Its session is 64 random bits, so that no two runs of any member share one. */
 export function newProposals<Result>(random: Random, limits: ProposalLimits): Proposals<Result> {

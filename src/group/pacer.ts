@@ -20,6 +20,11 @@ export class Pacer {
     this.#last = now;
   }
 
+  /** Whether time has passed that was not counted: more than passes between two calls when nothing is wrong. */
+  isBehind(now: number): boolean {
+    return now - this.#last > pauseTicks * this.#tickMs || this.#owed > 0;
+  }
+
   /** How many ticks to count now. Called about once a tick. */
   advance(now: number): number {
     const elapsed = Math.max(0, Math.floor((now - this.#last) / this.#tickMs));

@@ -14,16 +14,17 @@ export interface PeerStatus {
 
 export class Peers {
   readonly #id: NodeId;
-  readonly #voters: readonly NodeId[];
+  readonly #members: () => readonly NodeId[];
   readonly #connected: Set<NodeId> = new Set();
   readonly #reports: Map<NodeId, MemberReport> = new Map();
   #toldLast = '';
   /** Counts what has changed here. */
   changes = 0;
 
-  constructor(id: NodeId, voters: readonly NodeId[]) {
+  /** @param members everybody in the configuration, in the order of ids */
+  constructor(id: NodeId, members: () => readonly NodeId[]) {
     this.#id = id;
-    this.#voters = voters;
+    this.#members = members;
   }
 
   connected(peer: NodeId): void {
@@ -38,7 +39,7 @@ export class Peers {
   }
 
   receive({ from, role, term, leader, commit, applied, lastIndex }: Report): void {
-    if (!this.#voters.includes(from)) return;
+    if (!this.#members().includes(from)) return;
     this.#reports.set(from, { role, term, leader, commit, applied, lastIndex });
     this.changes++;
   }
@@ -53,9 +54,9 @@ export class Peers {
     }
   }
 
-  /** Every voter, in the order of ids. */
+  /** Every member, in the order of ids. */
   list(own: MemberReport): PeerStatus[] {
-    return this.#voters.map((id) => {
+    return this.#members().map((id) => {
       const isSelf = id === this.#id;
       const report = isSelf ? own : (this.#reports.get(id) ?? null);
       return { id, isSelf, connected: isSelf || this.#connected.has(id), report };

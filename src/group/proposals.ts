@@ -7,7 +7,7 @@ import { RaftError } from '../errors.ts';
 import type { SessionId } from '../machine/envelope.ts';
 import type { Index } from '../core/types.ts';
 import { encodeCommand } from '../machine/machine.ts';
-import type { Effect } from '../machine/replicated.ts';
+import type { Effect, KnownOutcome } from '../machine/replicated.ts';
 
 export type ProposalOutcome<Result> =
   | { readonly kind: 'applied'; readonly result: Result; readonly index: Index }
@@ -46,6 +46,8 @@ function encodePlain(command: unknown): Uint8Array {
 export interface Shipment {
   readonly session: SessionId;
   readonly sequence: number;
+  /** The last command of the session whose outcome we know. */
+  readonly known: number;
   readonly commands: readonly Uint8Array[];
 }
 
@@ -130,7 +132,8 @@ export class Proposals<Result> {
       commands.push(pending.command);
     }
     if (commands.length === 0) return null;
-    return { session: this.#session, sequence: this.#settledTo + this.#shipped + 1, commands };
+    const known = this.#settledTo;
+    return { session: this.#session, sequence: known + this.#shipped + 1, known, commands };
   }
 
   /** The shipment that `next` gave is on its way: from now on its commands may take effect. */
@@ -160,6 +163,19 @@ export class Proposals<Result> {
       return;
     }
     if (verdict.kind === 'repeated' || sequence !== this.#settledTo + 1) return;
+    this.#settle({ index, verdict });
+  }
+
+  /** Learns from a state that was not reached by applying entries here what came of our commands meanwhile. */
+  recover(outcomeOf: (session: SessionId, sequence: number) => KnownOutcome<Result> | null): void {
+    for (;;) {
+      const outcome = outcomeOf(this.#session, this.#settledTo + 1);
+      if (outcome === null || this.#sent.length === 0) return;
+      this.#settle(outcome);
+    }
+  }
+
+  #settle({ index, verdict }: KnownOutcome<Result>): void {
     const pending = this.#sent.shift();
     if (pending === undefined) return;
     this.#settledTo++;
@@ -168,7 +184,7 @@ export class Proposals<Result> {
     if (verdict.kind === 'applied') {
       this.#end(pending, { kind: 'applied', result: verdict.result, index });
     } else {
-      const message = `the machine rejected the command: ${String(verdict.cause)}`;
+      const message = `the machine rejected the command: ${verdict.reason}`;
       this.#end(pending, { kind: 'failed', error: new RaftError('REJECTED', message, { cause: verdict.cause }) });
     }
   }

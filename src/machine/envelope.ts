@@ -17,20 +17,18 @@ export interface Envelope {
   readonly session: SessionId;
   /** Counts up from 1 within a session. */
   readonly sequence: number;
+  /** The proposer knows what came of the commands of this session up to this one. */
+  readonly known: number;
   readonly command: Uint8Array;
 }
 
-export function encodeEnvelope({ time, session, sequence, command }: Envelope): Uint8Array {
-  return encode([time, session, sequence, command]);
+export function encodeEnvelope({ time, session, sequence, known, command }: Envelope): Uint8Array {
+  return encode([time, session, sequence, known, command]);
 }
 
 /** @throws RangeError for bytes that are no envelope */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
   const fields = new FieldReader(decode(bytes, 1));
-  return {
-    time: fields.integer(),
-    session: fields.text(isSessionId),
-    sequence: fields.integer(1),
-    command: fields.bytes(),
-  };
+  const [time, session, sequence] = [fields.integer(), fields.text(isSessionId), fields.integer(1)];
+  return { time, session, sequence, known: fields.integer(0, sequence - 1), command: fields.bytes() };
 }

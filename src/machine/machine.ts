@@ -23,6 +23,8 @@ export interface Applied<State, Result> {
   readonly result: Result;
 }
 
+const noData = new Uint8Array(0);
+
 export const maxMachineNameLength = 128;
 
 /**
@@ -48,7 +50,15 @@ export function defineMachine<State, Command, Result = void>(
 
 /** What became of a command: it happened, or it was rejected with a reason. */
 export type Verdict<Result> =
-  { readonly kind: 'applied'; readonly result: Result } | { readonly kind: 'rejected'; readonly cause: unknown };
+  | { readonly kind: 'applied'; readonly result: Result }
+  /** The cause is what the machine threw, where it was this member that ran it. */
+  | { readonly kind: 'rejected'; readonly reason: string; readonly cause?: unknown };
+
+/** A verdict, and its value as it is kept in the replicated state. */
+export interface Judgement<Result> {
+  readonly verdict: Verdict<Result>;
+  readonly value: Uint8Array;
+}
 
 /** The state of one member, and the only place that changes it. */
 export class Machine<State, Command, Result> {
@@ -64,15 +74,39 @@ export class Machine<State, Command, Result> {
     return this.#state;
   }
 
-  apply(command: Uint8Array, context: ApplyContext): Verdict<Result> {
+  apply(command: Uint8Array, context: ApplyContext): Judgement<Result> {
     try {
       const { state, result } = this.#definition.apply(this.#state, decodeCommand(command) as Command, context);
+      const value = encodeValue(result);
       this.#state = freeze(state);
-      return { kind: 'applied', result };
+      return { verdict: { kind: 'applied', result }, value };
     } catch (cause) {
-      return { kind: 'rejected', cause };
+      const reason = String(cause);
+      return { verdict: { kind: 'rejected', reason, cause }, value: encodeValue(reason) };
     }
   }
+
+  /** The state as it is now, in parts; what is applied later does not change them. */
+  *snapshot(): Generator<Uint8Array> {
+    yield encode(this.#state);
+  }
+
+  /** @throws Error for parts that are not those of a snapshot */
+  restore(parts: readonly Uint8Array[]): void {
+    const [part, ...others] = parts;
+    if (part === undefined || others.length > 0) throw new RangeError(`${parts.length} parts are no state`);
+    this.#state = freeze(decode(part) as State);
+  }
+}
+
+/** A result as it is kept: empty for undefined, which MessagePack does not know. */
+function encodeValue(value: unknown): Uint8Array {
+  return value === undefined ? noData : encode(value);
+}
+
+/** What `Judgement.value` stands for. */
+export function decodeValue(value: Uint8Array): unknown {
+  return value.byteLength === 0 ? undefined : decode(value);
 }
 
 /** @throws Error for a command that is not plain data */

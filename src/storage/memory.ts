@@ -7,7 +7,7 @@ import type { GroupId, HostId } from '../ids.ts';
 import { crc32c } from '../encoding/crc32c.ts';
 import type { Database, GroupRecord } from './database.ts';
 import { snapshotsKept } from './stored-snapshots.ts';
-import type { Batch, Durability, SnapshotPart, Storage } from './storage.ts';
+import type { Batch, Durability, SnapshotName, SnapshotPart, Storage } from './storage.ts';
 
 /** What outlives a `MemoryStorage`, as a disk outlives a process. */
 export class MemoryDisk {
@@ -16,7 +16,7 @@ export class MemoryDisk {
   #entries: Entry[] = [];
   /** The newest last. */
   #kept: Bytes[] = [];
-  readonly #staged: Map<string, Bytes> = new Map();
+  readonly #staged: Map<string, StagedBytes> = new Map();
   #owner: unknown = null;
 
   /** Whoever has the disk from now on. Nobody else writes on it any more. */
@@ -42,8 +42,8 @@ export class MemoryDisk {
 
   /** Gives what is wrong with the part, if anything is. */
   stage({ snapshot, offset, data }: SnapshotPart): RaftError | null {
-    const { id, index, bytes, checksum } = snapshot;
-    const staged: Bytes | undefined = offset === 0 ? { snapshot, parts: [] } : this.#staged.get(id);
+    const { id, index, bytes = Number.POSITIVE_INFINITY, checksum } = snapshot;
+    const staged: StagedBytes | undefined = offset === 0 ? { snapshot, parts: [] } : this.#staged.get(id);
     const before = staged === undefined ? 0 : length(staged.parts);
     if (staged === undefined || before !== offset) {
       return new RaftError('STORAGE_FAILED', `a part at byte ${offset} follows ${before} bytes: begin anew`);
@@ -58,8 +58,9 @@ export class MemoryDisk {
   }
 
   /** Whether all bytes of a snapshot were staged. */
-  holds({ id, bytes }: Snapshot): boolean {
-    return length(this.#staged.get(id)?.parts ?? []) === bytes;
+  holds({ id, bytes, checksum }: Snapshot): boolean {
+    const data = concatenated(this.#staged.get(id)?.parts ?? []);
+    return data.byteLength === bytes && crc32c(data) === checksum;
   }
 
   read({ id }: Snapshot, offset: number, length: number): Uint8Array | null {
@@ -86,9 +87,14 @@ export class MemoryDisk {
   }
 }
 
+interface StagedBytes {
+  readonly snapshot: SnapshotName;
+  readonly parts: Uint8Array[];
+}
+
 interface Bytes {
   readonly snapshot: Snapshot;
-  readonly parts: Uint8Array[];
+  readonly parts: readonly Uint8Array[];
 }
 
 function length(parts: readonly Uint8Array[]): number {

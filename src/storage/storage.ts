@@ -32,9 +32,12 @@ export interface Batch {
   readonly resumes?: boolean;
 }
 
+/** A snapshot that is being staged. Of one that is being taken, size and checksum are not known yet. */
+export type SnapshotName = Pick<Snapshot, 'index' | 'id'> & Partial<Pick<Snapshot, 'bytes' | 'checksum'>>;
+
 /** Bytes of a snapshot from `offset` on. */
 export interface SnapshotPart {
-  readonly snapshot: Snapshot;
+  readonly snapshot: SnapshotName;
   readonly offset: number;
   readonly data: Uint8Array;
 }
@@ -68,7 +71,7 @@ export interface Storage {
    * staged and never became the newest is gone at the next `load`. Ordered with batches: a batch that is issued after the
    * last part finds them all.
    *
-   * Fails with STORAGE_CORRUPT when the snapshot is complete now and its bytes do not have the `checksum` that it claims, with
+   * Fails with STORAGE_CORRUPT when the snapshot is complete now and its bytes do not have the checksum that it claims, with
    * STORAGE_FAILED when the part does not follow the one before, and with QUOTA_EXCEEDED when there is no room: the store
    * goes on, and the snapshot begins anew.
    */

@@ -16,13 +16,13 @@ import {
 } from './snapshot-records.ts';
 import { checksumOf } from './records.ts';
 import type { Plan } from './stored-log.ts';
-import type { SnapshotPart } from './storage.ts';
+import type { SnapshotName, SnapshotPart } from './storage.ts';
 
 /** How many snapshots are kept. */
 export const snapshotsKept = 2;
 
 interface StagedSnapshot {
-  readonly snapshot: Snapshot;
+  readonly snapshot: SnapshotName;
   readonly slot: number;
   bytes: number;
   checksum: number;
@@ -85,7 +85,8 @@ export class StoredSnapshots {
     }
     const checksum = crc32c(data, staged.checksum);
     const bytes = offset + data.byteLength;
-    if (bytes > snapshot.bytes || (bytes === snapshot.bytes && checksum !== snapshot.checksum)) {
+    const { bytes: whole = Number.POSITIVE_INFINITY } = snapshot;
+    if (bytes > whole || (bytes === whole && checksum !== snapshot.checksum)) {
       this.abandon(snapshot.id);
       const message = `the bytes of the snapshot of entry ${snapshot.index} are not those that it was made of: begin anew`;
       throw new RaftError('STORAGE_CORRUPT', message);
@@ -141,7 +142,7 @@ export class StoredSnapshots {
     // A snapshot of nothing needs no part.
     if (snapshot.bytes === 0) return this.#staged.get(snapshot.id)?.slot ?? this.#nextSlot++;
     const staged = this.#staged.get(snapshot.id);
-    if (staged?.bytes === snapshot.bytes) return staged.slot;
+    if (staged?.bytes === snapshot.bytes && staged.checksum === snapshot.checksum) return staged.slot;
     const message = `${staged?.bytes ?? 0} of ${snapshot.bytes} bytes of the snapshot of entry ${snapshot.index} were staged`;
     throw new RaftError('STORAGE_FAILED', message);
   }

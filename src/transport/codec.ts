@@ -97,8 +97,14 @@ const voteResponse = {
     ...writeTerm(message),
     message.granted,
     message.removed,
+    message.committed?.index ?? 0,
+    message.committed?.term ?? 0,
   ],
-  read: (fields: FieldReader) => ({ ...readTerm(fields), granted: fields.boolean(), removed: fields.boolean() }),
+  read: (fields: FieldReader) => {
+    const answer = { ...readTerm(fields), granted: fields.boolean(), removed: fields.boolean() };
+    const committed = { index: fields.integer(), term: fields.integer() };
+    return committed.index === 0 ? answer : { ...answer, committed };
+  },
 };
 
 function readEntries(fields: FieldReader, prevIndex: number, prevTerm: number, term: number): Entry[] {
@@ -207,19 +213,20 @@ const forms: { readonly [K in Kind]: Form<K> } = {
   },
   Propose: {
     number: 16,
-    write: ({ session, sequence, commands, ...envelope }) => [
+    write: ({ session, sequence, known, commands, ...envelope }) => [
       ...writeEnvelope(envelope),
       session,
       sequence,
+      known,
       commands.length,
       ...commands,
     ],
-    read: (fields) => ({
-      ...readEnvelope(fields),
-      session: fields.text(isSessionId),
-      sequence: fields.integer(1),
-      commands: readList(fields, () => fields.bytes()),
-    }),
+    read: (fields) => {
+      const envelope = readEnvelope(fields);
+      const [session, sequence] = [fields.text(isSessionId), fields.integer(1)];
+      const known = fields.integer(0, sequence - 1);
+      return { ...envelope, session, sequence, known, commands: readList(fields, () => fields.bytes()) };
+    },
   },
   ProposeRefused: {
     number: 17,

@@ -11,6 +11,8 @@ export interface Propose {
   readonly session: SessionId;
   /** The sequence of the first command. */
   readonly sequence: number;
+  /** The last command of the session whose outcome the proposer knows. */
+  readonly known: number;
   readonly commands: readonly Uint8Array[];
 }
 

@@ -3,7 +3,7 @@ import { foundingConfiguration } from '../../src/core/configuration.ts';
 import { describe, expect, test } from 'vitest';
 import { emptyState, Raft } from '../../src/core/raft.ts';
 import { seededRandom } from '../../src/core/random.ts';
-import type { Message, PersistentState } from '../../src/core/types.ts';
+import type { Configuration, HardState, LogStart, Message, PersistentState, Snapshot } from '../../src/core/types.ts';
 import { bytes, Cluster, entries, node } from './cluster.ts';
 
 const ofKind = (kind: Message['kind']) => (message: Message) => message.kind === kind;
@@ -214,7 +214,7 @@ describe('an entry', () => {
 });
 
 describe('a completion', () => {
-  test('D5 out of order stops the replica', () => {
+  test('D5 out of order stops the replica (openraft#1960)', () => {
     const cluster = new Cluster({ members: ['a'] });
     cluster.campaign('a');
     const a = cluster.member('a');
@@ -226,6 +226,16 @@ describe('a completion', () => {
     const [, second] = a.disk.queue;
     if (second === undefined) throw new Error('one write too few');
     expect(() => a.raft.persisted(second)).toThrow('D5');
+  });
+
+  test('D5 of a write that was never handed out stops the replica', () => {
+    const cluster = new Cluster({ members: ['a'] });
+    cluster.campaign('a');
+    const { raft } = cluster.member('a');
+    const write = { id: 99, hardState: null, snapshot: null, start: null, truncateFrom: null, entries: [] };
+    expect(() => raft.persisted(write)).toThrow('D5: write 99 completed, but the oldest on its way is none');
+    // A replica in doubt about itself takes no further part.
+    expect(() => raft.tick()).toThrow('D5');
   });
 
   test('D6 proves nothing about what was rewritten since (the ABA race)', () => {
@@ -251,6 +261,43 @@ describe('a completion', () => {
   });
 });
 
+const founding: LogStart = { index: 0, term: 0, configuration: foundingConfiguration(['a', 'b'].map(node)) };
+const hardState: HardState = { term: 2, vote: null, commit: 5 };
+const snapshot: Snapshot = { ...founding, index: 4, term: 2, id: 'x', bytes: 0, checksum: 0 };
+const compacted = {
+  hardState,
+  start: { ...founding, index: 4, term: 2 },
+  entries: entries('2:e 2:f', 5),
+  snapshot,
+} as const;
+
+const withConfiguration = (
+  change: Partial<Record<keyof Configuration, readonly string[]>>,
+): Partial<PersistentState> => ({
+  ...compacted,
+  snapshot: { ...snapshot, configuration: { ...snapshot.configuration, ...(change as object) } },
+});
+
+/** States that no run can have left behind, beside those without a snapshot. */
+const malformed: readonly [string, Partial<PersistentState>][] = [
+  ['a log without what was before it', { ...compacted, snapshot: null }],
+  ['a snapshot beyond the commit index', { ...compacted, snapshot: { ...snapshot, index: 6 } }],
+  ['a snapshot of what the log does not hold', { ...compacted, snapshot: { ...snapshot, index: 9 } }],
+  ['a snapshot from before the log', { ...compacted, snapshot: { ...snapshot, index: 3 } }],
+  ['a snapshot of another term', { ...compacted, snapshot: { ...snapshot, term: 1 } }],
+  ['a snapshot of another term than its entry', { ...compacted, snapshot: { ...snapshot, index: 5, term: 1 } }],
+  ['a commit index from before the log', { ...compacted, hardState: { ...hardState, commit: 3 } }],
+  ['a commit index above a log that begins late', { ...compacted, hardState: { ...hardState, commit: 7 } }],
+  ['a term below that of the snapshot', { ...compacted, entries: [], hardState: { term: 1, vote: null, commit: 4 } }],
+  ['a gap behind a snapshot', { ...compacted, entries: entries('2:f', 6) }],
+  ['a voter that is a learner', withConfiguration({ learners: ['b'] })],
+  ['a leaving voter that is a learner', withConfiguration({ outgoing: ['c'], learners: ['c'] })],
+  ['a learner to be that does not leave', withConfiguration({ learnersNext: ['c'] })],
+  ['a learner to be that stays a voter', withConfiguration({ outgoing: ['b'], learnersNext: ['b'] })],
+  ['a witness that does not vote', withConfiguration({ witnesses: ['c'] })],
+  ['members out of order', withConfiguration({ voters: ['b', 'a'] })],
+];
+
 describe('on load', () => {
   const load = (state: Partial<PersistentState>): (() => Raft) => {
     const persistent = { ...emptyState(['a', 'b'].map(node)), ...state };
@@ -266,8 +313,22 @@ describe('on load', () => {
       'voters named twice',
       { start: { index: 0, term: 0, configuration: { ...foundingConfiguration([]), voters: ['a', 'a'].map(node) } } },
     ],
+    ...malformed,
   ])('D10 %s is refused', (_, state) => {
     expect(load(state)).toThrow('D10');
+  });
+
+  test.each<[string, Partial<PersistentState>]>([
+    ['a log behind a snapshot', compacted],
+    ['a snapshot in the middle of a log', { ...compacted, snapshot: { ...snapshot, index: 5 } }],
+    ['a snapshot and nothing behind it', { ...compacted, entries: [], hardState: { ...hardState, commit: 4 } }],
+    [
+      'a snapshot of a log that is still whole',
+      { ...compacted, start: founding, entries: entries('1:a 1:b 1:c 2:d'), hardState: { ...hardState, commit: 4 } },
+    ],
+  ])('D10 %s is not', (_, state) => {
+    const raft = load(state)();
+    expect(raft.status()).toMatchObject({ role: 'follower', applied: state.snapshot?.index });
   });
 
   test('a replica is what it was, and applies again what was committed', () => {

@@ -215,7 +215,7 @@ describe('a pre-vote', () => {
     for (const member of cluster.members.values()) expect(member.status).toMatchObject({ term: 1, leader: 'a' });
   });
 
-  test('E9 refused with a later term makes the candidate enter that term', () => {
+  test('E9 refused with a later term makes the candidate enter that term (openraft#1796)', () => {
     const cluster = new Cluster({ disks: { b: { term: 5 }, c: { term: 5 } } });
     cluster.campaign('a');
     expect(cluster.member('a').status).toMatchObject({ role: 'follower', term: 5 });
@@ -311,7 +311,7 @@ describe('a term', () => {
     expect(cluster.member('a').status).toMatchObject({ role: 'follower', term: 5 });
   });
 
-  test('E13 with two leaders is a broken invariant that stops the replica for good', () => {
+  test('E13 with two leaders is a broken invariant that stops the replica for good (NuRaft#531)', () => {
     const cluster = new Cluster();
     const { raft } = cluster.member('c');
     raft.step({ kind: 'Heartbeat', round: 1, from: node('a'), to: node('c'), term: 1, commit: 0 });

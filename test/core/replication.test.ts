@@ -1,5 +1,6 @@
 /** How entries travel and commit: paper, sections 5.3 and 5.4. */
 import { describe, expect, test } from 'vitest';
+import { seededRandom } from '../../src/core/random.ts';
 import type { ConflictHint, Entry, Index, Message, Term } from '../../src/core/types.ts';
 import { bytes, Cluster, entries, node } from './cluster.ts';
 
@@ -57,6 +58,41 @@ describe('a command', () => {
     expect(cluster.member('e').commands).toEqual(['x']);
   });
 
+  test('R9 commits with three of four, and not with two', () => {
+    const cluster = new Cluster({ members: ['a', 'b', 'c', 'd'], options: { checkQuorum: false } });
+    cluster.campaign('a');
+    cluster.isolate('c');
+    cluster.isolate('d');
+    cluster.propose('a', 'x');
+    cluster.tick(3);
+    expect(cluster.member('a').commands).toEqual([]);
+    cluster.heal();
+    cluster.isolate('d');
+    cluster.tick(3);
+    expect(cluster.member('a').commands).toEqual(['x']);
+  });
+
+  test('R9 R22 commits what a majority holds now, in whatever order the answers come (openraft#1802)', () => {
+    const members = ['a', 'b', 'c', 'd', 'e'];
+    for (let seed = 1; seed <= 50; seed++) {
+      const random = seededRandom(seed);
+      const cluster = new Cluster({ members });
+      cluster.campaign('a');
+      const { raft } = cluster.member('a');
+      cluster.propose('a', ...Array.from({ length: 9 }, (_, i) => String(i)));
+      cluster.work('a');
+      const holds: Record<string, number> = { a: 10, b: 1, c: 1, d: 1, e: 1 };
+      for (let i = 0; i < 30; i++) {
+        const name = members[1 + random.below(4)] ?? 'b';
+        const index = 1 + random.below(10);
+        holds[name] = Math.max(holds[name] ?? 0, index);
+        raft.step(response(name, 1, index));
+        const third = Object.values(holds).sort((one, other) => other - one)[2];
+        expect(raft.commit).toBe(third);
+      }
+    }
+  });
+
   test('travels with all the others proposed since the last time that output was taken', () => {
     const cluster = new Cluster();
     cluster.campaign('a');
@@ -81,7 +117,7 @@ describe('a follower', () => {
     ]);
   });
 
-  test('R1 answers an append from before its commit index with that index', () => {
+  test('R1 answers an append from before its commit index with that index (openraft#510)', () => {
     const cluster = new Cluster({ disks: { b: { log: '1:x 1:y 1:z', term: 1, commit: 3 } } });
     cluster.deliver(append(1, 1, 1, entries('1:y', 2), 2));
     expect(cluster.wire).toMatchObject([{ index: 3, conflict: null }]);
@@ -106,7 +142,37 @@ describe('a follower', () => {
     expect(() => cluster.deliver(append(2, 0, 0, entries('2:p'), 0))).toThrow('R3: a sent another entry 1');
   });
 
-  test('R4 commits no further than the message has verified', () => {
+  test('N2 is not kept from campaigning by heartbeats of an earlier term', () => {
+    const cluster = new Cluster({ disks: { b: { term: 3 } } });
+    const { raft } = cluster.member('b');
+    for (let ticks = 0; raft.role === 'follower'; ticks++) {
+      if (ticks > 20) throw new Error('b never campaigned');
+      raft.step({ kind: 'Heartbeat', from: node('a'), to: node('b'), term: 2, commit: 0, round: 1 });
+      expect(raft.leader).toBeNull();
+      raft.tick();
+    }
+    cluster.work('b');
+    // E2: but whoever sends them learns of the later term.
+    expect(cluster.wire).toContainEqual(expect.objectContaining({ kind: 'HeartbeatResponse', to: 'a', term: 3 }));
+  });
+
+  test('E2 answers every message of an earlier term that asks for an answer with its own', () => {
+    const cluster = new Cluster({ disks: { b: { term: 3 } } });
+    const { raft } = cluster.member('b');
+    const envelope = { from: node('a'), to: node('b'), term: 2 } as const;
+    raft.step({ ...envelope, kind: 'AppendEntries', prevIndex: 0, prevTerm: 0, entries: [], commit: 0 });
+    raft.step({ ...envelope, kind: 'TimeoutNow' });
+    raft.step({ ...envelope, kind: 'ReadIndex', context: 7 });
+    raft.step({ ...envelope, kind: 'HeartbeatResponse', round: 1 });
+    cluster.work('b');
+    expect(cluster.wire.map(({ kind, term }) => `${kind} of ${term}`)).toEqual([
+      'AppendEntriesResponse of 3',
+      'HeartbeatResponse of 3',
+      'ReadIndexResponse of 3',
+    ]);
+  });
+
+  test('R4 commits no further than the message has verified (CCF#8172)', () => {
     const cluster = new Cluster({ disks: { b: { log: '1:x 1:stale', term: 1 } } });
     cluster.deliver(append(2, 1, 1, [], 2));
     expect(cluster.member('b').status.commit).toBe(1);
@@ -153,7 +219,7 @@ describe('a leader', () => {
     ]);
   });
 
-  test('R6 does not commit an entry of an earlier term by counting (paper, figure 8)', () => {
+  test('R6 does not commit an entry of an earlier term by counting (paper, figure 8; logcabin#44)', () => {
     const cluster = new Cluster({
       disks: { a: { log: '1:x 2:y', term: 2 }, b: { log: '1:x', term: 1 }, c: { log: '1:x', term: 1 } },
     });
@@ -190,7 +256,7 @@ describe('a leader', () => {
     expect(raft.status().progress.get(node('b'))).toMatchObject({ match: 1, next: 2 });
   });
 
-  test('R11 ignores rejections that newer answers have overtaken', () => {
+  test('R11 ignores rejections that newer answers have overtaken (CCF#6016)', () => {
     const cluster = new Cluster();
     cluster.campaign('a');
     cluster.propose('a', 'x', 'y');
@@ -284,7 +350,7 @@ describe('a leader', () => {
     expect(cluster.take(to('b'))).toMatchObject([{ prevIndex: 3 }]);
   });
 
-  test('R15 R16 recovers from a window whose acknowledgements were all lost', () => {
+  test('R15 R16 recovers from a window whose acknowledgements were all lost (etcd#14633)', () => {
     const cluster = new Cluster({ options: { maxInflightMessages: 1, maxMessageBytes: 1 } });
     cluster.campaign('a');
     cluster.cut('b', 'a', 'one-way');

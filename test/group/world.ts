@@ -4,14 +4,14 @@
  */
 import { emptyState } from '../../src/core/raft.ts';
 import { seededRandom } from '../../src/core/random.ts';
-import type { NodeId, PersistentState } from '../../src/core/types.ts';
-import type { RaftError } from '../../src/errors.ts';
+import type { NodeId, PersistentState, Snapshot } from '../../src/core/types.ts';
+import { RaftError } from '../../src/errors.ts';
 import type { Clock } from '../../src/group/clock.ts';
 import { Member, type MemberOptions } from '../../src/group/member.ts';
 import type { ProposalOutcome } from '../../src/group/proposals.ts';
 import type { MachineDefinition } from '../../src/machine/machine.ts';
 import { MemoryDisk } from '../../src/storage/memory.ts';
-import type { Batch, Durability, Storage } from '../../src/storage/storage.ts';
+import type { Batch, Durability, SnapshotPart, Storage } from '../../src/storage/storage.ts';
 import type { MemberMessage } from '../../src/transport/messages.ts';
 
 /** A queue of things to happen, in the order of their times and then of their making. */
@@ -106,11 +106,34 @@ class VirtualStorage implements Storage {
   }
 
   write(batch: Batch, done: (error: RaftError | null) => void): void {
+    this.#perform(() => {
+      this.#disk.perform(batch);
+    }, done);
+  }
+
+  stage(part: SnapshotPart, done: (error: RaftError | null) => void): void {
+    this.#perform(() => {
+      this.#disk.stage(part);
+    }, done);
+  }
+
+  readSnapshot(
+    snapshot: Snapshot,
+    offset: number,
+    length: number,
+    done: (result: Uint8Array | RaftError) => void,
+  ): void {
+    this.#clock.after(this.#delay(), () => {
+      if (!this.#isClosed) done(this.#disk.read(snapshot, offset, length) ?? new RaftError('STORAGE_FAILED', 'gone'));
+    });
+  }
+
+  #perform(action: () => void, done: (error: RaftError | null) => void): void {
     const at = Math.max(this.#last, this.#clock.now() + this.#delay());
     this.#last = at;
     this.#clock.after(at - this.#clock.now(), () => {
       if (this.#isClosed) return;
-      if (this.failure === null) this.#disk.perform(batch);
+      if (this.failure === null) action();
       done(this.failure);
     });
   }

@@ -4,6 +4,7 @@ import { encodeEnvelope, type SessionId } from '../../src/machine/envelope.ts';
 import { defineMachine, encodeCommand } from '../../src/machine/machine.ts';
 import { ReplicatedMachine } from '../../src/machine/replicated.ts';
 import { Sessions } from '../../src/machine/sessions.ts';
+import { cutIntoParts, SectionReader } from '../../src/machine/snapshot-stream.ts';
 
 type Command = { add: number } | { fail: string } | { vandalize: true } | { draw: true };
 
@@ -20,11 +21,18 @@ const counter = defineMachine({
 });
 
 const session = 'one' as SessionId;
-const entry = (index: number, sequence: number, command: Command, by = session, time = 1000 + index): Entry => ({
+const entry = (
+  index: number,
+  sequence: number,
+  command: Command,
+  by = session,
+  time = 1000 + index,
+  known = 0,
+): Entry => ({
   index,
   term: 1,
   kind: 'command',
-  data: encodeEnvelope({ time, session: by, sequence, command: encodeCommand(command) }),
+  data: encodeEnvelope({ time, session: by, sequence, known, command: encodeCommand(command) }),
 });
 
 describe('a machine', () => {
@@ -69,7 +77,7 @@ describe('a machine', () => {
     const data = new Uint8Array([0xc1, 1, 2]);
     expect(machine.apply({ index: 1, term: 1, kind: 'empty', data: new Uint8Array() })).toBeNull();
     expect(machine.apply({ index: 2, term: 1, kind: 'command', data })).toBeNull();
-    const unreadable = encodeEnvelope({ time: 1, session, sequence: 1, command: data });
+    const unreadable = encodeEnvelope({ time: 1, session, sequence: 1, known: 0, command: data });
     const effect = machine.apply({ index: 3, term: 1, kind: 'command', data: unreadable });
     expect(effect).toMatchObject({ verdict: { kind: 'rejected' } });
     expect(machine.state.count).toBe(0);
@@ -84,7 +92,7 @@ test('byte arrays reach the machine as plain copies, wherever the command came f
   });
   const machine = new ReplicatedMachine(keep);
   const command = encodeCommand({ bytes: Uint8Array.of(104, 105) });
-  const data = Buffer.from(encodeEnvelope({ time: 1, session, sequence: 1, command }));
+  const data = Buffer.from(encodeEnvelope({ time: 1, session, sequence: 1, known: 0, command }));
   const before = [...data];
   machine.apply({ index: 1, term: 1, kind: 'command', data });
   const [kept] = machine.state;
@@ -119,12 +127,88 @@ describe('C3 a session', () => {
   test('is forgotten by the order of the log when there are too many', () => {
     const sessions = new Sessions(2);
     const [a, b, c] = ['a', 'b', 'c'] as SessionId[] as [SessionId, SessionId, SessionId];
-    sessions.take(a, 1);
-    sessions.take(b, 1);
-    sessions.take(a, 2);
-    sessions.take(c, 1);
+    const outcome = { index: 1, isApplied: true, value: new Uint8Array() };
+    sessions.record(a, 1, 0, outcome);
+    sessions.record(b, 1, 0, outcome);
+    sessions.record(a, 2, 0, outcome);
+    sessions.record(c, 1, 0, outcome);
     expect(sessions.size).toBe(2);
-    expect(sessions.take(a, 3)).toEqual({ kind: 'next' });
-    expect(sessions.take(b, 2)).toEqual({ kind: 'early', expected: 1 });
+    expect(sessions.turn(a, 3)).toEqual({ kind: 'next' });
+    expect(sessions.turn(b, 2)).toEqual({ kind: 'early', expected: 1 });
+  });
+
+  test('remembers what came of a command until its proposer knows', () => {
+    const machine = new ReplicatedMachine(counter);
+    machine.apply(entry(1, 1, { add: 2 }));
+    machine.apply(entry(2, 2, { fail: 'no' }));
+    expect(machine.outcomeOf(session, 1)).toEqual({ index: 1, verdict: { kind: 'applied', result: 2 } });
+    expect(machine.outcomeOf(session, 2)).toMatchObject({
+      index: 2,
+      verdict: { kind: 'rejected', reason: 'Error: no' },
+    });
+    machine.apply(entry(3, 3, { add: 1 }, session, 1003, 2));
+    expect(machine.outcomeOf(session, 2)).toBeNull();
+    expect(machine.outcomeOf(session, 3)).toMatchObject({ index: 3 });
+  });
+});
+
+describe('a snapshot', () => {
+  const cut = (machine: { snapshot(): Iterable<Uint8Array> }, partBytes: number): Uint8Array[] => [
+    ...cutIntoParts(machine.snapshot(), partBytes),
+  ];
+  const put = (parts: readonly Uint8Array[]): Uint8Array[] => {
+    const reader = new SectionReader();
+    for (const part of parts) reader.add(part);
+    reader.end();
+    return reader.sections;
+  };
+
+  test.each([1, 3, 7, 64, 100_000])('S5 C3 in parts of %i bytes carries state, sessions and time', (partBytes) => {
+    const [machine, other] = [new ReplicatedMachine(counter), new ReplicatedMachine(counter)];
+    machine.apply(entry(1, 1, { add: 2 }, session, 5000));
+    machine.apply(entry(2, 2, { fail: 'no' }));
+    other.restore(put(cut(machine, partBytes)));
+    expect(other.state).toEqual(machine.state);
+    expect(other.outcomeOf(session, 2)).toMatchObject({ verdict: { reason: 'Error: no' } });
+    for (const one of [machine, other]) {
+      expect(one.apply(entry(3, 2, { add: 9 }))).toMatchObject({ verdict: { kind: 'repeated' } });
+      one.apply(entry(4, 3, { add: 1 }, session, 1));
+    }
+    expect(other.state).toEqual({ count: 3, history: [5000, 5000] });
+    expect(cut(other, 1000)).toEqual(cut(machine, 1000));
+  });
+
+  test('is of the moment when it was taken, whatever is applied before its parts are read', () => {
+    const machine = new ReplicatedMachine(counter);
+    machine.apply(entry(1, 1, { add: 2 }));
+    const parts = cutIntoParts(machine.snapshot(), 8);
+    parts.next();
+    const before = machine.snapshot();
+    machine.apply(entry(2, 2, { add: 3 }));
+    const other = new ReplicatedMachine(counter);
+    other.restore([...before]);
+    expect(other.state.count).toBe(2);
+  });
+
+  test('that is damaged is not taken over, and changes nothing', () => {
+    const [machine, other] = [new ReplicatedMachine(counter), new ReplicatedMachine(counter)];
+    machine.apply(entry(1, 1, { add: 2 }));
+    other.apply(entry(1, 1, { add: 7 }));
+    const sections = [...machine.snapshot()];
+    for (const damaged of [
+      [],
+      sections.slice(0, 2),
+      [...sections, ...sections],
+      [sections[1], sections[0], sections[2]],
+    ]) {
+      expect(() => {
+        other.restore(damaged as Uint8Array[]);
+      }).toThrow();
+      expect(other.state.count).toBe(7);
+      expect(other.lastOf(session)).toBe(1);
+    }
+    const parts = cut(machine, 8);
+    expect(() => put(parts.slice(0, -1))).toThrow('within a section');
+    expect(() => put([Uint8Array.of(255, 255, 255, 255, 0)])).toThrow('too large');
   });
 });

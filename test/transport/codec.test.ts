@@ -79,6 +79,13 @@ const messages: fc.Arbitrary<GroupMessage> = fc.oneof(
     granted: fc.boolean(),
     removed: fc.boolean(),
   }),
+  fc.record({
+    kind: fc.constantFrom('RequestVoteResponse', 'RequestPreVoteResponse'),
+    ...withTerm,
+    granted: fc.constant(false),
+    removed: fc.boolean(),
+    committed: fc.record({ index: fc.integer({ min: 1 }), term: number }),
+  }),
   appendEntries,
   fc.record({
     kind: fc.constant('AppendEntriesResponse'),
@@ -99,13 +106,16 @@ const messages: fc.Arbitrary<GroupMessage> = fc.oneof(
   fc.record({ kind: fc.constant('TimeoutNow'), ...withTerm }),
   fc.record({ kind: fc.constant('ReadIndex'), ...withTerm, context: number }),
   fc.record({ kind: fc.constant('ReadIndexResponse'), ...withTerm, context: number, index: fc.option(number) }),
-  fc.record({
-    kind: fc.constant('Propose'),
-    ...envelope,
-    session: id.map((text) => text as string as SessionId),
-    sequence: number.filter((n) => n > 0),
-    commands: fc.array(data),
-  }),
+  fc
+    .record({
+      kind: fc.constant('Propose'),
+      ...envelope,
+      session: id.map((text) => text as string as SessionId),
+      known: fc.nat(),
+      more: fc.integer({ min: 1, max: 1000 }),
+      commands: fc.array(data),
+    })
+    .map(({ more, ...rest }) => ({ ...rest, sequence: rest.known + more })),
   fc.record({
     kind: fc.constant('ProposeRefused'),
     ...envelope,
@@ -155,7 +165,7 @@ describe('a frame', () => {
   });
 });
 
-describe('a frame is refused', () => {
+describe('N3 a frame is refused', () => {
   const append = (...fields: unknown[]): unknown[] => [wireMajor, group, 5, 'a', 'b', ...fields];
   const bytes = new Uint8Array([1]);
 

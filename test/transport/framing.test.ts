@@ -41,7 +41,7 @@ describe('a frame', () => {
   });
 });
 
-describe('a message is refused', () => {
+describe('N3 a message is refused', () => {
   const [first, second] = fragments(frame(40_000), 'control');
   if (first === undefined || second === undefined) throw new Error('too few messages');
 

@@ -1,0 +1,137 @@
+/** Makes the faults of a plan happen: each at its moment, and undone when its time is over. */
+import type { FaultKind } from './fault-kinds.ts';
+import type { SimGroup } from './group-of-processes.ts';
+import { clockFaults, networkFaults, processFaults, storageFaults } from './fault-actions.ts';
+import type { Operator } from './operator.ts';
+import type { PlannedFault } from './plan.ts';
+import type { SimProcess } from './process.ts';
+
+/** A process without its types: faults do not care what is replicated. */
+export type AnyProcess = SimProcess<unknown, unknown, unknown>;
+export type AnyGroup = SimGroup<unknown, unknown, unknown>;
+
+/** What a fault needs to happen. */
+export interface FaultContext {
+  readonly group: AnyGroup;
+  readonly operator: Operator;
+  readonly fault: PlannedFault;
+  /** A process that is running, in this role if anybody is. */
+  readonly pick: (role?: 'leader' | 'follower' | 'any') => AnyProcess | null;
+  /** One of the choices of the fault, in [0, bound). */
+  readonly choose: (bound: number) => number;
+  /** Undoes something when the time of the fault is over, or at the healing if that comes first. */
+  readonly later: (undo: () => void) => void;
+  /** Does something after so many milliseconds, unless the healing comes first. */
+  readonly after: (milliseconds: number, action: () => void) => void;
+}
+
+/** Makes a fault happen; gives the process that it hit, if it hit one, or null when there was nothing to hit. */
+export type FaultAction = (context: FaultContext) => AnyProcess | 'group' | null;
+
+/** How often each kind of fault has hit each role. */
+export type FaultCounts = Map<FaultKind, Map<string, number>>;
+
+export class Faults {
+  readonly #group: AnyGroup;
+  readonly #operator: Operator;
+  readonly counts: FaultCounts = new Map();
+  readonly #undo: Set<() => void> = new Set();
+  #isHealed = false;
+
+  constructor(group: AnyGroup, operator: Operator) {
+    this.#group = group;
+    this.#operator = operator;
+  }
+
+  schedule(faults: readonly PlannedFault[]): void {
+    for (const fault of faults) {
+      this.#group.queue.after(fault.at, () => {
+        if (!this.#isHealed) this.#happen(fault);
+      });
+    }
+  }
+
+  #happen(fault: PlannedFault): void {
+    const { queue } = this.#group;
+    let used = 0;
+    const choose = (bound: number): number => (fault.choices[used++ % fault.choices.length] ?? 0) % bound;
+    const context: FaultContext = {
+      group: this.#group,
+      operator: this.#operator,
+      fault,
+      choose,
+      pick: (role = 'any') => pickProcess(this.#group, role, choose),
+      later: (undo) => {
+        const once = (): void => {
+          if (this.#undo.delete(once)) undo();
+        };
+        this.#undo.add(once);
+        queue.after(fault.duration, once);
+      },
+      after: (milliseconds, action) => {
+        queue.after(milliseconds, () => {
+          if (!this.#isHealed) action();
+        });
+      },
+    };
+    const roles = new Map(this.#group.processes.map((process) => [process, roleOf(process)]));
+    const hit = this.#action(fault.kind)(context);
+    if (hit === null) return;
+    const role = hit === 'group' ? 'group' : (roles.get(hit) ?? roleOf(hit));
+    const counts = this.counts.get(fault.kind) ?? new Map<string, number>();
+    this.counts.set(fault.kind, counts.set(role, (counts.get(role) ?? 0) + 1));
+    this.#group.watcher.hash.text(`${fault.kind} ${role}`);
+  }
+
+  #action(kind: FaultKind): FaultAction {
+    const change = this.#operator.changes[kind];
+    return (
+      change ?? networkFaults[kind] ?? processFaults[kind] ?? clockFaults[kind] ?? storageFaults[kind] ?? (() => null)
+    );
+  }
+
+  /** Everything works again. */
+  heal(): void {
+    this.#isHealed = true;
+    for (const undo of [...this.#undo]) undo();
+    for (const path of this.#group.network.paths) {
+      Object.assign(path, { loss: 0, duplication: 0, replay: 0, heavyTail: 0, isCut: false, isFull: false });
+      path.maxDelay = Math.min(path.maxDelay, 20);
+    }
+    for (const process of this.#group.processes) {
+      process.thaw();
+      process.eventCost = 0;
+      Object.assign(process.diskFaults, { failingWrites: 0, failingReads: 0, failingAfterWrites: 0 });
+      this.#group.slowDown(process.name, 1);
+      process.clock.setRate(1);
+      process.clock.setResolution(0.001);
+      process.clock.clampTimers(0);
+      // Whoever is still opening a store that was blocked begins again.
+      if (!process.isRunning) process.crash({ reached: () => 0, isAnnounced: true });
+      process.start();
+    }
+    this.#group.network.healed();
+  }
+}
+
+/** What a process is at the moment, for the counts. */
+export function roleOf(process: AnyProcess): string {
+  const { raft } = process;
+  if (raft === null) return 'down';
+  const { voters, outgoing, witnesses } = raft.configuration;
+  if (!voters.includes(process.id) && !outgoing.includes(process.id)) return 'learner';
+  if (witnesses.includes(process.id)) return 'witness';
+  return raft.role;
+}
+
+function pickProcess(
+  group: AnyGroup,
+  role: 'leader' | 'follower' | 'any',
+  choose: (bound: number) => number,
+): AnyProcess | null {
+  const running = group.processes.filter((process) => process.isRunning && !process.isGone);
+  const leader = group.leader;
+  if (role === 'leader') return leader;
+  const some = role === 'follower' ? running.filter((process) => process !== leader) : running;
+  return some[choose(Math.max(1, some.length))] ?? null;
+}

@@ -1,0 +1,290 @@
+/**
+ * The links between the processes of a simulation. A connection carries messages while it is open; what was on its way
+ * when it ends is lost, and both sides are told, sooner or later. Each direction may lose, delay, duplicate, reorder or
+ * replay, be cut without a word, or take nothing more.
+ */
+import type { Random } from '../core/random.ts';
+import type { NodeId } from '../core/types.ts';
+import type { GroupId } from '../ids.ts';
+import { decodeFrame, encodeFrame } from '../transport/codec.ts';
+import { fragments, Reassembler } from '../transport/framing.ts';
+import type { MemberMessage } from '../transport/messages.ts';
+import type { Lane } from '../transport/transport.ts';
+import type { EventQueue } from './event-queue.ts';
+
+/** Chances are in thousandths, times in milliseconds. */
+export interface PathFaults {
+  loss: number;
+  duplication: number;
+  /** Of being delivered again much later. */
+  replay: number;
+  minDelay: number;
+  maxDelay: number;
+  /** Of taking many times as long. */
+  heavyTail: number;
+  /** Messages overtake each other. */
+  reorders: boolean;
+  /** Nothing arrives, and nobody is told. */
+  isCut: boolean;
+  /** The sender's queue is full: it is told that nothing is taken. */
+  isFull: boolean;
+}
+
+export interface NetworkOptions {
+  /** Messages travel as bytes in fragments, as on a real channel. */
+  readonly asBytes: boolean;
+  readonly faults: Omit<PathFaults, 'isCut' | 'isFull'>;
+}
+
+/** A place on the network. */
+export interface Station {
+  readonly name: string;
+  /** Nothing is connected to what is not running. */
+  readonly isRunning: boolean;
+  connected(to: Station): void;
+  disconnected(from: Station): void;
+  received(message: MemberMessage): void;
+}
+
+interface Connection {
+  readonly stations: readonly [Station, Station];
+  isOpen: boolean;
+}
+
+interface Path {
+  readonly from: Station;
+  readonly to: Station;
+  readonly connection: Connection;
+  readonly faults: PathFaults;
+  /** When the last message of a lane arrives, where order is kept. */
+  readonly lastArrival: Record<Lane, number>;
+  reassembler: Reassembler;
+}
+
+const group = 'simulated-group-000000' as GroupId;
+
+/** How long it takes to find a way to somebody. */
+const connectMs = { min: 20, max: 400 };
+/** A link that carries nothing is given up after so long (WebRTC's own time-out). */
+const silenceMs = { min: 5_000, max: 15_000 };
+const replayMs = 120_000;
+
+export class Network {
+  readonly #queue: EventQueue;
+  readonly #random: Random;
+  readonly #options: NetworkOptions;
+  readonly #stations: Station[] = [];
+  readonly #paths: Map<string, Path> = new Map();
+  /** Messages that were sent, and those that arrived. */
+  sent = 0;
+  delivered = 0;
+
+  constructor(queue: EventQueue, random: Random, options: NetworkOptions) {
+    this.#queue = queue;
+    this.#random = random;
+    this.#options = options;
+  }
+
+  /** A new place, which looks for all others. */
+  add(station: Station): void {
+    for (const other of this.#stations) {
+      const connection: Connection = { stations: [station, other], isOpen: false };
+      this.#addPath(station, other, connection);
+      this.#addPath(other, station, connection);
+    }
+    this.#stations.push(station);
+    this.reconnect(station);
+  }
+
+  #addPath(from: Station, to: Station, connection: Connection): void {
+    const faults = { ...this.#options.faults, isCut: false, isFull: false };
+    const lastArrival = { control: 0, bulk: 0 };
+    this.#paths.set(key(from.name, to.name), {
+      from,
+      to,
+      connection,
+      faults,
+      lastArrival,
+      reassembler: new Reassembler(),
+    });
+  }
+
+  path(from: string, to: string): PathFaults {
+    return this.#pathOf(from, to).faults;
+  }
+
+  #pathOf(from: string, to: string): Path {
+    const path = this.#paths.get(key(from, to));
+    if (path === undefined) throw new Error(`there is no path from ${from} to ${to}`);
+    return path;
+  }
+
+  get paths(): readonly PathFaults[] {
+    return [...this.#paths.values()].map(({ faults }) => faults);
+  }
+
+  /** Looks for all others, for a station that has just come up, or that can be reached again. */
+  reconnect(station: Station): void {
+    for (const other of this.#stations) if (other !== station) this.#connectLater(station, other);
+  }
+
+  #connectLater(one: Station, other: Station): void {
+    this.#queue.after(this.#between(connectMs), () => {
+      const { connection } = this.#pathOf(one.name, other.name);
+      if (connection.isOpen || !one.isRunning || !other.isRunning) return;
+      if (this.path(one.name, other.name).isCut || this.path(other.name, one.name).isCut) return;
+      connection.isOpen = true;
+      for (const path of [this.#pathOf(one.name, other.name), this.#pathOf(other.name, one.name)]) {
+        path.reassembler = new Reassembler();
+      }
+      one.connected(other);
+      other.connected(one);
+    });
+  }
+
+  /** Everything that stands between them is gone: stations without a connection find each other again. */
+  healed(): void {
+    for (const station of this.#stations) this.reconnect(station);
+  }
+
+  /**
+   * A station has gone: what was on its way is lost.
+   * @param isAnnounced the others hear of it at once, as when a page closes its links; else after the time-out
+   */
+  left(station: Station, isAnnounced: boolean): void {
+    for (const other of this.#stations) {
+      if (other === station) continue;
+      const { connection } = this.#pathOf(station.name, other.name);
+      if (!connection.isOpen) continue;
+      connection.isOpen = false;
+      this.#queue.after(isAnnounced ? this.#between({ min: 5, max: 150 }) : this.#between(silenceMs), () => {
+        if (!connection.isOpen) other.disconnected(station);
+      });
+    }
+  }
+
+  /** Ends a connection in the middle of whatever it carries, and makes a new one. */
+  reopen(one: string, other: string): void {
+    const path = this.#pathOf(one, other);
+    if (!path.connection.isOpen) return;
+    path.connection.isOpen = false;
+    path.from.disconnected(path.to);
+    path.to.disconnected(path.from);
+    this.#connectLater(path.from, path.to);
+  }
+
+  /** A path is cut, silently. If it stays so, both sides find out. */
+  cut(from: string, to: string): void {
+    const path = this.#pathOf(from, to);
+    path.faults.isCut = true;
+    this.#queue.after(this.#between(silenceMs), () => {
+      if (!path.faults.isCut || !this.path(to, from).isCut || !path.connection.isOpen) return;
+      path.connection.isOpen = false;
+      path.from.disconnected(path.to);
+      path.to.disconnected(path.from);
+    });
+  }
+
+  /** False when the message was certainly not sent. */
+  send(from: string, to: string, message: MemberMessage, lane: Lane): boolean {
+    const path = this.#paths.get(key(from, to));
+    if (path === undefined || path.faults.isFull) return false;
+    // Whose other end has gone, and who does not know it yet, sends into the void.
+    if (!path.connection.isOpen && path.to.isRunning) return false;
+    this.sent++;
+    const { faults } = path;
+    if (!path.connection.isOpen || faults.isCut || this.#happens(faults.loss)) return true;
+    if (!this.#options.asBytes)
+      this.#carry(path, lane, () => {
+        path.to.received(message);
+      });
+    else this.#carryAsBytes(path, lane, message);
+    return true;
+  }
+
+  #carry(path: Path, lane: Lane, arrive: () => void): void {
+    const { faults, connection } = path;
+    const deliver = (): void => {
+      if (!connection.isOpen || faults.isCut || !path.to.isRunning) return;
+      this.delivered++;
+      arrive();
+    };
+    const arrival = this.#arrival(path, lane);
+    this.#queue.after(arrival - this.#queue.now, deliver);
+    if (this.#happens(faults.duplication)) this.#queue.after(arrival - this.#queue.now + this.#delay(faults), deliver);
+    if (this.#happens(faults.replay)) this.#queue.after(this.#random.below(replayMs), deliver);
+  }
+
+  /** What happens to a fragment on a reliable channel is that the channel ends: fragments are only delayed. */
+  #carryAsBytes(path: Path, lane: Lane, message: MemberMessage): void {
+    const frame = encodeFrame(group, message);
+    const pieces = [...fragments(frame, lane)];
+    if (pieces.length === 1) {
+      this.#carry(path, lane, () => {
+        path.to.received(decodeFrame(frame).message as MemberMessage);
+      });
+      return;
+    }
+    for (const piece of pieces) {
+      const { connection, faults } = path;
+      const arrival = this.#arrival(path, 'bulk', true);
+      this.#queue.after(arrival - this.#queue.now, () => {
+        if (!connection.isOpen || faults.isCut || !path.to.isRunning) {
+          path.reassembler = new Reassembler();
+          return;
+        }
+        const whole = take(path.reassembler, piece);
+        if (whole === 'broken') {
+          this.reopen(path.from.name, path.to.name);
+        } else if (whole !== null) {
+          this.delivered++;
+          path.to.received(decodeFrame(whole).message as MemberMessage);
+        }
+      });
+    }
+  }
+
+  #arrival(path: Path, lane: Lane, inOrder = false): number {
+    const at = this.#queue.now + this.#delay(path.faults);
+    if (path.faults.reorders && !inOrder) return at;
+    path.lastArrival[lane] = Math.max(path.lastArrival[lane], at);
+    return path.lastArrival[lane];
+  }
+
+  /** Uniform, and now and then doubled again and again: whole milliseconds, the same on every engine. */
+  #delay({ minDelay, maxDelay, heavyTail }: PathFaults): number {
+    let delay = this.#between({ min: minDelay, max: maxDelay });
+    while (delay < 10_000 && this.#happens(heavyTail)) delay = 2 * delay + 1;
+    return delay;
+  }
+
+  #between({ min, max }: { readonly min: number; readonly max: number }): number {
+    return min + this.#random.below(max - min + 1);
+  }
+
+  #happens(thousandths: number): boolean {
+    return thousandths > 0 && this.#random.below(1000) < thousandths;
+  }
+
+  /** Whether there is a connection, however well it works. */
+  isConnected(one: string, other: string): boolean {
+    return this.#paths.get(key(one, other))?.connection.isOpen === true;
+  }
+}
+
+function take(reassembler: Reassembler, piece: Uint8Array): Uint8Array | null | 'broken' {
+  try {
+    return reassembler.take(piece);
+  } catch {
+    return 'broken';
+  }
+}
+
+function key(from: string, to: string): string {
+  return `${from}>${to}`;
+}
+
+/** Names a member for people and traces. */
+export function nodeId(name: string): NodeId {
+  return name as NodeId;
+}

@@ -1,0 +1,395 @@
+/**
+ * One process of a simulation: a real member with its store and its clock, which crashes, freezes, is slow, and comes
+ * back with what its disk holds. Whatever happens to it goes through `run`, so that it happens only while it is awake.
+ */
+import { Raft, type RaftInit } from '../core/raft.ts';
+import { seededRandom } from '../core/random.ts';
+import { standardRules } from '../core/rules.ts';
+import type { NodeId, PersistentState } from '../core/types.ts';
+import { RaftError } from '../errors.ts';
+import { Member, type MemberOptions } from '../group/member.ts';
+import type { MachineDefinition } from '../machine/machine.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { MemberMessage } from '../transport/messages.ts';
+import type { EventQueue } from './event-queue.ts';
+import type { Mutant } from './mutant.ts';
+import type { Network, Station } from './network.ts';
+import { ProcessClock } from './process-clock.ts';
+import type { Run } from './run-of-member.ts';
+import type { SimDisk } from './sim-disk.ts';
+import { type DiskFaults, SimStorage } from './sim-storage.ts';
+import type { Watcher } from './watcher.ts';
+
+export interface ProcessInit<State, Command, Result> {
+  readonly name: string;
+  readonly id: NodeId;
+  readonly disk: SimDisk;
+  readonly queue: EventQueue;
+  readonly network: Network;
+  readonly machine: MachineDefinition<State, Command, Result>;
+  readonly options: Partial<MemberOptions>;
+  readonly diskFaults: DiskFaults;
+  /** Another number for each run of each process. */
+  readonly nextSeed: () => readonly number[];
+  readonly mutant: Mutant | null;
+  readonly watcher: Watcher<State, Command, Result>;
+  readonly duplicate: (process: SimProcess<State, Command, Result>) => void;
+  /** The process holding a member now. */
+  readonly stationOf: (member: NodeId) => string | null;
+}
+
+/** What is known of a run of a process when it goes. */
+export interface CrashOptions {
+  /** Of the operations on their way to the disk, how many still reach it. */
+  readonly reached: (pending: number) => number;
+  /** The page says goodbye: its links close at once. */
+  readonly isAnnounced: boolean;
+}
+
+type Life = 'down' | 'loading' | 'up';
+
+export class SimProcess<State, Command, Result> implements Station {
+  readonly name: string;
+  readonly id: NodeId;
+  readonly disk: SimDisk;
+  readonly diskFaults: DiskFaults;
+  readonly #init: ProcessInit<State, Command, Result>;
+  #life: Life = 'down';
+  /** Counts the runs: what belongs to an earlier one is of no interest any more. */
+  #run = 0;
+  #clock: ProcessClock;
+  #storage: SimStorage | null = null;
+  #member: Member<State, Command, Result> | null = null;
+  #watched: Run | null = null;
+  #isFrozen = false;
+  /** The processor is busy until then. */
+  #busyUntil = 0;
+  /** What happened while it was not awake. */
+  #backlog: (() => void)[] = [];
+  #isCatchingUp = false;
+  /** Effects that still leave the process before it dies; null when it is not dying. */
+  #effectsLeft: number | null = null;
+  /** Milliseconds that each event takes. */
+  eventCost = 0;
+  /** Milliseconds that the next event blocks between what comes in and what goes out. */
+  nextBlock = 0;
+  /** Why it stopped by itself, if it did. */
+  stoppedBy: RaftError | null = null;
+  crashes = 0;
+  /** It is not to come back: its store is lost, or it was removed for good. */
+  isGone = false;
+  /** Its store is lost or damaged: if it comes back all the same, something is wrong. */
+  isLost = false;
+
+  constructor(init: ProcessInit<State, Command, Result>) {
+    this.#init = init;
+    this.name = init.name;
+    this.id = init.id;
+    this.disk = init.disk;
+    this.diskFaults = init.diskFaults;
+    this.#clock = this.#newClock();
+  }
+
+  get member(): Member<State, Command, Result> | null {
+    return this.#member;
+  }
+
+  get raft(): Raft | null {
+    return this.#watched?.raft ?? null;
+  }
+
+  get #here(): Run {
+    if (this.#watched === null) throw new Error(`${this.name} is not running`);
+    return this.#watched;
+  }
+
+  get clock(): ProcessClock {
+    return this.#clock;
+  }
+
+  /** Has a member, which may be frozen. */
+  get isRunning(): boolean {
+    return this.#life === 'up';
+  }
+
+  get isFrozen(): boolean {
+    return this.#isFrozen;
+  }
+
+  #newClock(): ProcessClock {
+    const run = this.#run;
+    return new ProcessClock(this.#init.queue, (action) => {
+      this.#runIn(run, action);
+    });
+  }
+
+  /** Loads what is on disk, and begins. */
+  start(): void {
+    if (this.#life !== 'down' || this.isGone) return;
+    const run = ++this.#run;
+    this.#life = 'loading';
+    this.stoppedBy = null;
+    this.#clock = this.#newClock();
+    const { queue, disk, diskFaults, watcher, mutant } = this.#init;
+    const storage = new SimStorage({
+      queue,
+      disk,
+      faults: diskFaults,
+      tell: (action) => {
+        this.#runIn(run, action);
+      },
+      writing: (batch) => {
+        watcher.writing(this.id, disk, batch);
+      },
+      acknowledgesEarly: (batch) => mutant?.acknowledgesEarly?.(batch) === true,
+    });
+    this.#storage = storage;
+    storage.load((result) => {
+      if (result instanceof RaftError) this.#refuse(result);
+      else if (result !== null) this.#begin(result, storage);
+    });
+  }
+
+  /** What is on disk cannot be started from, now or ever. */
+  #refuse(error: RaftError): void {
+    if (error.code === 'STORAGE_CORRUPT' && !this.isLost) {
+      this.#init.watcher.refused(this.id, error);
+    }
+    this.stoppedBy = error;
+    this.crash({ reached: () => 0, isAnnounced: true });
+  }
+
+  #begin(persistent: PersistentState, storage: SimStorage): void {
+    try {
+      this.#makeMember(persistent, storage);
+    } catch (error) {
+      if (!(error instanceof RaftError)) throw error;
+      this.#refuse(error);
+      return;
+    }
+    if (this.isLost) this.#init.watcher.startedLost(this.id);
+    this.#init.network.reconnect(this);
+  }
+
+  #makeMember(persistent: PersistentState, storage: SimStorage): void {
+    const { machine, options, watcher, nextSeed, mutant } = this.#init;
+    const random = seededRandom(...nextSeed());
+    this.#life = 'up';
+    const run = this.#run;
+    let raft: Raft | null = null;
+    this.#member = new Member<State, Command, Result>({
+      id: this.id,
+      persistent,
+      storage: this.#guarded(storage),
+      transport: { send: (to, message, lane) => this.#leaves() && this.#send(to, message, lane) },
+      clock: this.#clock,
+      random,
+      machine: watcher.observed(machine, () => this.#here),
+      options,
+      listener: {
+        stateChanged: () => undefined,
+        restored: (index) => {
+          if (this.#member !== null && this.#watched !== null)
+            watcher.restored(this.#watched, index, this.#member.state);
+        },
+        statusChanged: () => {
+          const stopped = this.#run === run ? (this.#member?.stopped ?? null) : null;
+          if (stopped !== null && this.stoppedBy === null) this.#stopped(stopped);
+        },
+      },
+      trace: (event) => {
+        watcher.traced(this.#run === run ? this.#watched : null, event);
+      },
+      createRaft: (init: RaftInit) => {
+        const make = mutant?.createRaft ?? ((given: RaftInit) => new Raft(given));
+        const rules = { ...standardRules, ...mutant?.rules };
+        const made = make({ ...init, rules, traceDecisions: watcher.wantsDecisions });
+        raft = made;
+        return made;
+      },
+    });
+    this.#watched = raft === null ? null : watcher.started(this.id, raft);
+  }
+
+  /** A member that stopped by itself: its process ends, and may be started again. */
+  #stopped(error: RaftError): void {
+    this.stoppedBy = error;
+    this.#init.watcher.stopped(this.id, error);
+    this.#effectsLeft = 0;
+  }
+
+  /** A dying process issues no more than so many operations. */
+  #guarded(storage: SimStorage): Storage {
+    return {
+      durability: storage.durability,
+      load: (done) => {
+        storage.load(done);
+      },
+      write: (batch, done) => {
+        if (this.#leaves()) storage.write(batch, done);
+      },
+      stage: (part, done) => {
+        if (this.#leaves()) storage.stage(part, done);
+      },
+      readSnapshot: (snapshot, offset, length, done) => {
+        storage.readSnapshot(snapshot, offset, length, done);
+      },
+      close: () => {
+        storage.close();
+      },
+    };
+  }
+
+  /** Whether the next effect still leaves the process. */
+  #leaves(): boolean {
+    if (this.#effectsLeft === null) return true;
+    if (this.#effectsLeft === 0) return false;
+    this.#effectsLeft--;
+    return true;
+  }
+
+  #send(to: NodeId, message: MemberMessage, lane: 'control' | 'bulk'): boolean {
+    const { network, watcher, stationOf } = this.#init;
+    watcher.sending(this.id, this.disk, message);
+    const station = stationOf(to);
+    return station !== null && network.send(this.name, station, message, lane);
+  }
+
+  received(message: MemberMessage): void {
+    this.run(() => {
+      const { mutant } = this.#init;
+      const arrived = mutant?.receives?.(message, this.raft) ?? message;
+      this.#member?.receive(arrived);
+    });
+  }
+
+  connected(to: Station): void {
+    if (!(to instanceof SimProcess)) return;
+    const { id } = to;
+    this.run(() => {
+      this.#member?.peerConnected(id);
+    });
+  }
+
+  disconnected(from: Station): void {
+    if (!(from instanceof SimProcess)) return;
+    const { id } = from;
+    this.run(() => {
+      this.#member?.peerDisconnected(id);
+    });
+  }
+
+  /** Something happens in the process: now, or as soon as it is awake. */
+  run(action: () => void): void {
+    this.#runIn(this.#run, action);
+  }
+
+  #runIn(run: number, action: () => void): void {
+    if (run !== this.#run || this.#life === 'down') return;
+    if (this.#isFrozen || this.#busyUntil > this.#init.queue.now || this.#isCatchingUp) {
+      this.#backlog.push(() => {
+        this.#perform(run, action);
+      });
+      if (!this.#isFrozen) this.#wakeWhenFree();
+      return;
+    }
+    this.#perform(run, action);
+  }
+
+  #perform(run: number, action: () => void): void {
+    if (run !== this.#run || this.#life === 'down') return;
+    action();
+    if (this.nextBlock > 0) {
+      // The event loop is blocked: what follows from the event comes later, and so does everything else.
+      this.#busyUntil = this.#init.queue.now + this.nextBlock;
+      this.nextBlock = 0;
+      this.#backlog.unshift(() => {
+        this.#settle(run);
+      });
+      this.#wakeWhenFree();
+      return;
+    }
+    this.#settle(run);
+    if (this.eventCost > 0 && run === this.#run) this.#busyUntil = this.#init.queue.now + this.eventCost;
+  }
+
+  #settle(run: number): void {
+    if (run !== this.#run) return;
+    this.#clock.settle();
+    if (this.#watched !== null) this.#init.watcher.settled(this.#watched);
+    if (this.#effectsLeft === 0) this.crash({ reached: (pending) => pending, isAnnounced: this.stoppedBy !== null });
+  }
+
+  #wakeWhenFree(): void {
+    const { queue } = this.#init;
+    if (this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
+    const run = this.#run;
+    queue.after(this.#busyUntil - queue.now, () => {
+      if (run !== this.#run) return;
+      this.#isCatchingUp = false;
+      this.#catchUp();
+    });
+  }
+
+  #catchUp(): void {
+    while (!this.#isFrozen && this.#busyUntil <= this.#init.queue.now) {
+      const [next] = this.#backlog.splice(0, 1);
+      if (next === undefined) return;
+      next();
+    }
+    if (!this.#isFrozen && this.#backlog.length > 0) this.#wakeWhenFree();
+  }
+
+  /** Memory is kept, nothing runs. */
+  freeze(): void {
+    if (this.#life !== 'down') this.#isFrozen = true;
+  }
+
+  thaw(): void {
+    if (!this.#isFrozen) return;
+    this.#isFrozen = false;
+    this.#catchUp();
+  }
+
+  /** Dies after so many more effects (messages and writes) have left it, at the end of the event. */
+  crashAfterEffects(effects: number): void {
+    if (this.#life === 'up') this.#effectsLeft = effects;
+  }
+
+  crash({ reached, isAnnounced }: CrashOptions): void {
+    if (this.#life === 'down') return;
+    const wasUp = this.#life === 'up';
+    this.#life = 'down';
+    this.#run++;
+    this.crashes++;
+    this.#backlog = [];
+    this.#isFrozen = false;
+    this.#isCatchingUp = false;
+    this.#busyUntil = 0;
+    this.#effectsLeft = null;
+    this.nextBlock = 0;
+    this.#storage?.crash(reached);
+    const member = this.#member;
+    this.#member = null;
+    this.#watched = null;
+    if (wasUp) this.#init.network.left(this, isAnnounced);
+    this.#init.watcher.crashed(this.id);
+    member?.close(new RaftError('CLOSED', 'the process is gone'));
+  }
+
+  /** A second process opens the same store. */
+  openElsewhere(): void {
+    if (!this.isGone) this.#init.duplicate(this);
+  }
+
+  /** Writes on their way to the disk. */
+  get pendingWrites(): number {
+    return this.#storage?.pendingWrites ?? 0;
+  }
+
+  /** Parts of a snapshot are on their way to the disk. */
+  get isStaging(): boolean {
+    return this.#storage?.isStaging ?? false;
+  }
+}

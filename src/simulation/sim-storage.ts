@@ -1,0 +1,163 @@
+/**
+ * The store of one run of a process: takes its time, fails when it is told to, and loses in a crash what is not on disk
+ * yet. Operations reach the disk in the order of issue, also while the process is frozen.
+ */
+import type { PersistentState, Snapshot } from '../core/types.ts';
+import { RaftError } from '../errors.ts';
+import type { Batch, Durability, SnapshotPart, Storage } from '../storage/storage.ts';
+import type { EventQueue } from './event-queue.ts';
+import type { SimDisk } from './sim-disk.ts';
+
+/** How a disk behaves at present. */
+export interface DiskFaults {
+  /** Milliseconds that the next operation takes. */
+  delay(): number;
+  /** Operations that fail before they reach the disk. */
+  failingWrites: number;
+  failingReads: number;
+  /** Operations that reach the disk and fail all the same: the worst that an aborted transaction can look like. */
+  failingAfterWrites: number;
+}
+
+export interface SimStorageInit {
+  readonly queue: EventQueue;
+  readonly disk: SimDisk;
+  readonly faults: DiskFaults;
+  /** Tells the process, when it is awake. */
+  readonly tell: (action: () => void) => void;
+  /** An operation is about to reach the disk. */
+  readonly writing: (batch: Batch) => void;
+  /** Says of a batch whether it is acknowledged before it is durable: a fault of the mutant, not of the disk. */
+  readonly acknowledgesEarly: (batch: Batch) => boolean;
+}
+
+interface Operation {
+  readonly isPart: boolean;
+  readonly perform: () => void;
+  readonly done: (error: RaftError | null) => void;
+}
+
+export class SimStorage implements Storage {
+  readonly durability: Durability = 'strict';
+  readonly #init: SimStorageInit;
+  readonly #epoch: number;
+  /** Issued, and not on disk. */
+  #pending: Operation[] = [];
+  #free = 0;
+  #failure: RaftError | null = null;
+  #isGone = false;
+
+  constructor(init: SimStorageInit) {
+    this.#init = init;
+    this.#epoch = ++init.disk.epoch;
+    init.disk.clean();
+  }
+
+  load(done: (result: PersistentState | null | RaftError) => void): void {
+    const { queue, tell, disk, faults } = this.#init;
+    queue.after(faults.delay(), () => {
+      tell(() => {
+        done(this.#failsToRead() ?? disk.state);
+      });
+    });
+  }
+
+  #failsToRead(): RaftError | null {
+    const { faults, disk } = this.#init;
+    if (disk.isDamaged) return new RaftError('STORAGE_CORRUPT', 'a record fails its checksum');
+    if (faults.failingReads === 0) return null;
+    faults.failingReads--;
+    return new RaftError('STORAGE_FAILED', 'the disk could not be read');
+  }
+
+  write(batch: Batch, done: (error: RaftError | null) => void): void {
+    const { disk, writing, acknowledgesEarly, tell } = this.#init;
+    const isEarly = acknowledgesEarly(batch);
+    const perform = (): void => {
+      writing(batch);
+      disk.perform(batch);
+    };
+    this.#issue({ isPart: false, perform, done: isEarly ? () => undefined : done });
+    if (isEarly) {
+      this.#init.queue.after(0, () => {
+        tell(() => {
+          done(null);
+        });
+      });
+    }
+  }
+
+  stage(part: SnapshotPart, done: (error: RaftError | null) => void): void {
+    const { disk } = this.#init;
+    const perform = (): void => {
+      disk.stage(part);
+    };
+    this.#issue({ isPart: true, perform, done });
+  }
+
+  #issue(operation: Operation): void {
+    const { queue, faults } = this.#init;
+    this.#pending.push(operation);
+    this.#free = Math.max(this.#free, queue.now + faults.delay());
+    queue.after(this.#free - queue.now, () => {
+      if (this.#pending[0] === operation && !this.#isGone) this.#perform();
+    });
+  }
+
+  #perform(): void {
+    const [operation] = this.#pending.splice(0, 1);
+    if (operation === undefined) return;
+    const { faults, disk, tell } = this.#init;
+    if (disk.epoch !== this.#epoch) {
+      this.#failure ??= new RaftError('STORAGE_FAILED', 'somebody else has opened this store since');
+    } else if (faults.failingWrites > 0) {
+      faults.failingWrites--;
+      this.#failure ??= new RaftError('STORAGE_FAILED', 'the disk is full');
+    }
+    if (this.#failure === null) operation.perform();
+    if (this.#failure === null && faults.failingAfterWrites > 0) {
+      faults.failingAfterWrites--;
+      this.#failure = new RaftError('STORAGE_FAILED', 'the transaction was aborted, or so it is said');
+    }
+    const failure = this.#failure;
+    tell(() => {
+      operation.done(failure);
+    });
+  }
+
+  readSnapshot(
+    snapshot: Snapshot,
+    offset: number,
+    length: number,
+    done: (result: Uint8Array | RaftError) => void,
+  ): void {
+    const { queue, tell, disk, faults } = this.#init;
+    queue.after(faults.delay(), () => {
+      const data = disk.read(snapshot, offset, length);
+      tell(() => {
+        done(this.#failsToRead() ?? data ?? new RaftError('STORAGE_FAILED', 'the snapshot is not kept any more'));
+      });
+    });
+  }
+
+  get pendingWrites(): number {
+    return this.#pending.length;
+  }
+
+  get isStaging(): boolean {
+    return this.#pending.some(({ isPart }) => isPart);
+  }
+
+  /** The process is gone. Of what was on its way, the first so many operations reach the disk; the rest is lost. */
+  crash(reached: (pending: number) => number): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    const isOurs = this.#init.disk.epoch === this.#epoch && this.#failure === null;
+    const count = isOurs ? reached(this.#pending.length) : 0;
+    for (const { perform } of this.#pending.splice(0).slice(0, count)) perform();
+  }
+
+  close(): void {
+    this.#failure ??= new RaftError('CLOSED', 'the storage is closed');
+  }
+}

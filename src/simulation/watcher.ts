@@ -1,0 +1,137 @@
+/** Everything that sees a simulated group from outside: the running hash, the checkers, and whoever wants the trace. */
+import type { Raft } from '../core/raft.ts';
+import type { TraceEvent, TraceListener } from '../core/trace.ts';
+import type { Index, NodeId } from '../core/types.ts';
+import type { RaftError } from '../errors.ts';
+import type { MachineDefinition } from '../machine/machine.ts';
+import type { Batch } from '../storage/storage.ts';
+import type { MemberMessage } from '../transport/messages.ts';
+import { type Accuse, Invariants } from './invariants.ts';
+import { type AppliedEffect, Reference } from './reference.ts';
+import { Run } from './run-of-member.ts';
+import type { DiskView } from './sim-disk.ts';
+import { TraceHash } from './trace-hash.ts';
+
+export interface WatcherInit<State, Command> {
+  readonly accuse: Accuse;
+  readonly initial: State;
+  readonly diskOf: (id: NodeId) => DiskView | null;
+  /** The state as text that is equal only for equal states. */
+  readonly digest: (state: State) => string;
+  /** The command as text. */
+  readonly describe: (command: Command) => string;
+  /** Sees everything that the members tell, decisions included. */
+  readonly listener?: TraceListener;
+  /** An effect that nobody has shown before. */
+  readonly newEffect: (effect: AppliedEffect) => void;
+}
+
+export class Watcher<State, Command, Result> {
+  readonly hash: TraceHash = new TraceHash();
+  readonly invariants: Invariants;
+  readonly reference: Reference;
+  readonly #init: WatcherInit<State, Command>;
+  readonly #counts: Map<string, number> = new Map();
+
+  constructor(init: WatcherInit<State, Command>) {
+    this.#init = init;
+    this.invariants = new Invariants(init.accuse, init.diskOf);
+    this.reference = new Reference(init.digest(init.initial));
+  }
+
+  get wantsDecisions(): boolean {
+    return this.#init.listener !== undefined;
+  }
+
+  /** How often an event of the core has happened. */
+  count(name: TraceEvent['name']): number {
+    return this.#counts.get(name) ?? 0;
+  }
+
+  /** The machine, with every effect of it seen. */
+  observed(
+    machine: MachineDefinition<State, Command, Result>,
+    runOf: () => Run,
+  ): MachineDefinition<State, Command, Result> {
+    const { digest, describe, newEffect, accuse } = this.#init;
+    return {
+      ...machine,
+      apply: (state, command, context) => {
+        const apply = (): { applied: ReturnType<typeof machine.apply> | null; error: unknown } => {
+          try {
+            return { applied: machine.apply(state, command, context), error: null };
+          } catch (error) {
+            return { applied: null, error };
+          }
+        };
+        const { applied, error } = apply();
+        const known = this.reference.effects.length;
+        const effect = { index: context.index, command: describe(command), digest: digest(applied?.state ?? state) };
+        const wrong = this.reference.applied(runOf(), effect);
+        if (wrong !== null) accuse(wrong.invariant, wrong.message);
+        if (this.reference.effects.length > known) newEffect(effect);
+        if (applied === null) throw error;
+        return applied;
+      },
+    };
+  }
+
+  /** A member begins a run. */
+  started(id: NodeId, raft: Raft): Run {
+    const run = new Run(id, raft);
+    this.invariants.started(run);
+    return run;
+  }
+
+  crashed(id: NodeId): void {
+    this.hash.text(`crashed ${id}`);
+  }
+
+  stopped(id: NodeId, error: RaftError): void {
+    this.hash.text(`stopped ${id} ${error.code}`);
+    if (error.code === 'INVARIANT_VIOLATED') this.#init.accuse('fatal', `${id} stopped: ${error.message}`);
+  }
+
+  /** A member does not believe its store. */
+  refused(id: NodeId, error: RaftError): void {
+    this.#init.accuse('S7', `${id} does not start from what it has written itself: ${error.message}`);
+  }
+
+  /** A member has started from a store that is lost. */
+  startedLost(id: NodeId): void {
+    this.#init.accuse('S18', `${id} takes part again after its store was lost`);
+  }
+
+  /** @param run null while the member is being made */
+  traced(run: Run | null, event: TraceEvent): void {
+    this.#init.listener?.(event);
+    if (event.name === 'Decision') return;
+    this.hash.event(event);
+    this.#counts.set(event.name, (this.#counts.get(event.name) ?? 0) + 1);
+    if (event.name === 'ReceiveRequestVoteResponse' && event.message.from === event.node) {
+      const disk = this.#init.diskOf(event.node);
+      if (disk !== null) this.invariants.votedForItself(event.node, disk, event.message.term);
+    }
+    if (run !== null) this.invariants.traced(run, event);
+  }
+
+  writing(id: NodeId, disk: DiskView, batch: Batch): void {
+    this.invariants.writing(id, disk, batch);
+  }
+
+  sending(id: NodeId, disk: DiskView, message: MemberMessage): void {
+    this.invariants.sending(id, disk, message);
+  }
+
+  /** An event of this member is over. */
+  settled(run: Run): void {
+    this.invariants.settled(run);
+  }
+
+  /** The machine of this member was restored from a snapshot. */
+  restored(run: Run, index: Index, state: State): void {
+    if (this.invariants.witnesses.has(run.id)) return;
+    const wrong = this.reference.restored(run, index, this.#init.digest(state));
+    if (wrong !== null) this.#init.accuse(wrong.invariant, wrong.message);
+  }
+}

@@ -1,0 +1,116 @@
+/** Snapshots of members at work: taken by themselves, restored at the start, and sent to those who are behind the log. */
+import { describe, expect, test } from 'vitest';
+import { defineMachine } from '../../src/machine/machine.ts';
+import { World } from './world.ts';
+
+type Command = { add: string };
+
+const list = defineMachine({
+  name: 'list',
+  initial: [] as string[],
+  apply: (state, { add }: Command) => ({ state: [...state, add], result: state.length + 1 }),
+});
+
+const everyTen = { snapshots: { entries: 10, bytes: 1e9 }, raft: { electionTicks: 20, trailingEntries: 3 } };
+
+type Group = World<string[], Command, number>;
+
+const proposeAll = (group: Group, name: string, count: number, tag = ''): void => {
+  const proposals = Array.from({ length: count }, (_, i) => group.propose(name, { add: `${tag}${i}` }));
+  group.clock.until(() => proposals.every(({ outcome }) => outcome?.kind === 'applied'), 'the outcomes');
+};
+
+const startOf = (group: Group, name: string): number => group.seat(name).disk.state?.start.index ?? 0;
+
+describe('a member', () => {
+  test('S8 takes a snapshot after so many entries, and keeps a tail of the log behind it', () => {
+    const group = new World(list, ['a', 'b', 'c'], everyTen);
+    const leader = group.elect();
+    proposeAll(group, leader, 50);
+    group.clock.until(() => [...group.seats.keys()].every((name) => startOf(group, name) > 20), 'compacted logs');
+    for (const { disk } of group.seats.values()) {
+      const { start, entries, snapshot } = disk.state ?? {};
+      expect(entries?.[0]?.index).toBe((start?.index ?? 0) + 1);
+      expect(snapshot?.index ?? 0).toBeGreaterThanOrEqual((start?.index ?? 0) + 3);
+    }
+  });
+
+  test('starts from its snapshot and the log behind it', () => {
+    const group = new World(list, ['a', 'b', 'c'], everyTen);
+    const leader = group.elect();
+    proposeAll(group, leader, 47);
+    group.clock.pass(1000);
+    const [follower = ''] = group.followers();
+    group.close(follower);
+    group.reopen(follower);
+    group.clock.until(() => group.member(follower).state.length === 47, 'the state');
+    expect(group.member(follower).state).toEqual(group.member(leader).state);
+  });
+
+  test('S3 S6 that is behind the log of the others is sent a snapshot, and goes on from there', () => {
+    const group = new World(list, ['a', 'b', 'c'], everyTen);
+    const leader = group.elect();
+    const [behind = ''] = group.followers();
+    group.isolate(behind);
+    proposeAll(group, leader, 200, 'x'.repeat(5000));
+    group.clock.until(() => startOf(group, leader) > 100, 'a log that begins later');
+    group.heal();
+    group.clock.until(() => group.member(behind).state.length === 200, 'the state');
+    proposeAll(group, behind, 5, 'later');
+    expect(group.member(behind).state).toEqual(group.member(leader).state);
+    group.close(behind);
+    group.reopen(behind);
+    group.clock.until(() => group.member(behind).state.length === 205, 'the state after a restart');
+  });
+
+  test('C3 learns from a snapshot what came of the commands that it proposed', () => {
+    const group = new World(list, ['a', 'b', 'c'], everyTen);
+    const leader = group.elect();
+    const [proposer = ''] = group.followers();
+    // The commands reach the leader, and no word comes back.
+    group.loses = ({ to }) => to === proposer;
+    const proposals = ['p', 'q', 'r'].map((add) => group.propose(proposer, { add }));
+    group.clock.until(() => group.member(leader).state.length === 3, 'their effect');
+    proposeAll(group, leader, 60);
+    group.clock.until(() => startOf(group, leader) > 30, 'a log that begins later');
+    expect(proposals.map(({ outcome }) => outcome)).toEqual([null, null, null]);
+    group.loses = () => false;
+    group.clock.until(() => proposals.every(({ outcome }) => outcome !== null), 'the outcomes');
+    expect(proposals.map(({ outcome }) => outcome)).toMatchObject([
+      { kind: 'applied', result: 1 },
+      { kind: 'applied', result: 2 },
+      { kind: 'applied', result: 3 },
+    ]);
+    expect(group.member(proposer).state.filter((item) => 'pqr'.includes(item))).toEqual(['p', 'q', 'r']);
+  });
+});
+
+describe('a read', () => {
+  test('Q6 from any member sees what was committed before it began', () => {
+    const group = new World(list);
+    const leader = group.elect();
+    for (const name of group.seats.keys()) {
+      proposeAll(group, leader, 3, name);
+      const before = group.member(leader).state.length;
+      let seen = -1;
+      group.member(name).read('linearizable', (outcome) => {
+        seen = outcome.kind === 'ready' ? group.member(name).state.length : -2;
+      });
+      group.clock.until(() => seen !== -1, 'the read');
+      expect(seen).toBeGreaterThanOrEqual(before);
+    }
+  });
+
+  test('waits for a leader, and can be given up', async () => {
+    const { RaftError } = await import('../../src/errors.ts');
+    const group = new World(list);
+    const outcomes: string[] = [];
+    const cancel = group.member('a').read('linearizable', ({ kind }) => outcomes.push(kind));
+    group.member('b').read('linearizable', ({ kind }) => outcomes.push(kind));
+    cancel(new RaftError('ABORTED', 'enough'));
+    cancel(new RaftError('ABORTED', 'enough'));
+    expect(outcomes).toEqual(['failed']);
+    group.clock.until(() => outcomes.length === 2, 'the other read');
+    expect(outcomes).toEqual(['failed', 'ready']);
+  });
+});
