@@ -4,4 +4,4 @@ export {
   type SignalingServer,
   type SignalingServerOptions,
 } from './server.ts';
-export type { ClientMessage, ErrorCode, PeerName, ServerMessage } from './protocol.ts';
+export type { ClientMessage, ErrorCode, Founding, FoundingWish, PeerName, ServerMessage } from './protocol.ts';

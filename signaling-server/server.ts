@@ -9,12 +9,13 @@ import type { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import {
   type ClientMessage,
+  type FoundingWish,
   parseClientMessage,
   ProtocolError,
   protocolVersion,
   type ServerMessage,
 } from './protocol.ts';
-import { type Peer, Topics } from './topics.ts';
+import { type Directory, type DirectoryPeer, LocalDirectory } from './directory.ts';
 
 export interface SignalingServerOptions {
   /** The address to listen on. */
@@ -72,7 +73,7 @@ export interface SignalingServer {
  */
 export async function createSignalingServer(given: Partial<SignalingServerOptions> = {}): Promise<SignalingServer> {
   const options = { ...defaultSignalingServerOptions, ...given };
-  const topics = new Topics(options);
+  const topics = new LocalDirectory(options.maxPeersPerTopic);
   const clients: Set<Client> = new Set();
   const http = createServer((_request, response) => {
     response
@@ -137,10 +138,11 @@ export async function createSignalingServer(given: Partial<SignalingServerOption
   };
 }
 
-class Client implements Peer {
+class Client implements DirectoryPeer {
   readonly name: string = randomUUID();
   readonly #socket: WebSocket;
-  readonly #topics: Topics;
+  readonly #directory: Directory;
+  readonly #topics = new Set<string>();
   readonly #options: SignalingServerOptions;
   #allowance: number;
   #refilled = performance.now();
@@ -148,9 +150,9 @@ class Client implements Peer {
   #lastFault = 0;
   #unanswered = 0;
 
-  constructor(socket: WebSocket, topics: Topics, options: SignalingServerOptions) {
+  constructor(socket: WebSocket, directory: Directory, options: SignalingServerOptions) {
     this.#socket = socket;
-    this.#topics = topics;
+    this.#directory = directory;
     this.#options = options;
     this.#allowance = burstSeconds * options.maxMessagesPerSecond;
     socket.on('message', (data, isBinary) => {
@@ -162,7 +164,7 @@ class Client implements Peer {
       this.#unanswered = 0;
     });
     socket.on('close', () => {
-      topics.leaveAll(this);
+      this.#leaveAll();
     });
     this.send({ type: 'welcome', protocol: protocolVersion, peer: this.name });
   }
@@ -191,15 +193,46 @@ class Client implements Peer {
   #obey(message: ClientMessage): void {
     switch (message.type) {
       case 'join':
-        this.#topics.join(this, message.topic);
+        this.#join(message.topic, message.founding);
         break;
       case 'leave':
-        this.#topics.leave(this, message.topic);
+        if (this.#topics.delete(message.topic)) this.#directory.exit(this, message.topic);
+        break;
+      case 'founded':
+        this.#mustBeIn(message.topic);
+        this.#directory.found(message.topic);
         break;
       case 'relay':
-        this.#topics.relay(this, message.topic, message.to, message.data);
+        this.#mustBeIn(message.topic);
+        this.#directory.relay(this, message.topic, message.to, message.data);
         break;
     }
+  }
+
+  #join(topic: string, wish: FoundingWish | undefined): void {
+    if (!this.#topics.has(topic) && this.#topics.size >= this.#options.maxTopicsPerPeer) {
+      throw new ProtocolError('too-many-topics', `a connection may be in ${this.#options.maxTopicsPerPeer} topics`);
+    }
+    this.#topics.add(topic);
+    this.#directory.enter(this, topic, wish);
+  }
+
+  #mustBeIn(topic: string): void {
+    if (!this.#topics.has(topic)) throw new ProtocolError('not-in-topic', 'join the topic first');
+  }
+
+  #leaveAll(): void {
+    for (const topic of this.#topics) this.#directory.exit(this, topic);
+    this.#topics.clear();
+  }
+
+  deliver(topic: string, message: ServerMessage): void {
+    if (this.#topics.has(topic)) this.send(message);
+  }
+
+  refused(topic: string, error: ProtocolError): void {
+    this.#topics.delete(topic);
+    this.#fault(error, topic);
   }
 
   /** A token bucket. */
@@ -244,7 +277,7 @@ class Client implements Peer {
   }
 
   close(code: number, reason: string): void {
-    this.#topics.leaveAll(this);
+    this.#leaveAll();
     this.#socket.close(code, reason);
   }
 
