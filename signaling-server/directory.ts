@@ -5,10 +5,12 @@
 import { type FoundingWish, type PeerName, ProtocolError, type ServerMessage } from './protocol.ts';
 import { type Peer, Roster } from './roster.ts';
 
-/** A peer that can be told that a join came to nothing. */
+/** A peer that can be told that something came to nothing. */
 export interface DirectoryPeer extends Peer {
   /** The peer is not in the topic. */
   refused(topic: string, error: ProtocolError): void;
+  /** Something that it relayed went nowhere. */
+  undelivered(error: ProtocolError): void;
 }
 
 export interface Directory {
