@@ -200,18 +200,18 @@ class RedisDirectory implements Directory {
       return;
     }
     const members = listOf(heard.members).map((member) => this.#member(heard.topic, member));
-    this.#roster.replace(name, {
-      members: new Map(members.map((member) => [member.name, member])),
-      isFounded: heard.founded,
+    const locals = [...(this.#locals.get(heard.topic)?.values() ?? [])];
+    const truth = { members: new Map(members.map((member) => [member.name, member])), isFounded: heard.founded };
+    const answered = locals.filter(({ peer, unanswered }) => {
+      if (!truth.members.has(peer.name) || unanswered.size === 0) return false;
+      if (heard.answer !== '') return unanswered.delete(heard.answer);
+      unanswered.clear();
+      return true;
     });
+    this.#roster.replace(name, truth, heard.answer === '' ? null : (answered[0]?.peer.name ?? null));
     // Whoever is taken for ours and is not any more: its exit is on its way, or was lost.
     for (const { name: peer, at } of members) if (at === this.#self) this.#exit(heard.topic, peer);
-    for (const { peer, unanswered } of this.#locals.get(heard.topic)?.values() ?? []) {
-      const isIn = members.some(({ name: member }) => member === peer.name);
-      if (!isIn || unanswered.size === 0 || (heard.answer !== '' && !unanswered.delete(heard.answer))) continue;
-      if (heard.answer === '') unanswered.clear();
-      this.#roster.answer(name, peer);
-    }
+    for (const { peer } of answered) this.#roster.answer(name, peer);
   }
 
   #member(topic: string, [name, at, asked]: HeardMember): Member {

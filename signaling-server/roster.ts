@@ -25,6 +25,8 @@ export interface Topic {
   readonly isFounded: boolean;
 }
 
+type Audience = Pick<Topic, 'members'>;
+
 interface MutableTopic extends Topic {
   readonly members: Map<PeerName, Member>;
   isFounded: boolean;
@@ -85,20 +87,24 @@ export class Roster {
     this.#change(name, topic, null, () => (topic.isFounded = true));
   }
 
-  /** What there is, whatever we believed: the peers of this broker hear of the difference. */
-  replace(name: string, truth: Topic): void {
+  /**
+   * What there is, whatever we believed: those peers of this broker whom we knew there hear of the difference.
+   * @param answered hears of it in an answer of its own
+   */
+  replace(name: string, truth: Topic, answered: PeerName | null): void {
     const believed = this.#topics.get(name);
     const topic = { members: new Map(truth.members), isFounded: truth.isFounded };
     if ([...topic.members.values()].some(isHere)) this.#topics.set(name, topic);
     else this.#topics.delete(name);
     if (believed === undefined) return;
+    const known = { members: new Map([...topic.members].filter(([peer]) => believed.members.has(peer))) };
     for (const peer of believed.members.keys()) {
-      if (!topic.members.has(peer)) tell(name, topic, { type: 'peer-left', topic: name, peer }, null);
+      if (!topic.members.has(peer)) tell(name, known, { type: 'peer-left', topic: name, peer }, answered);
     }
     for (const peer of topic.members.keys()) {
-      if (!believed.members.has(peer)) tell(name, topic, { type: 'peer-joined', topic: name, peer }, peer);
+      if (!believed.members.has(peer)) tell(name, known, { type: 'peer-joined', topic: name, peer }, answered);
     }
-    announceFounding(name, topic, foundingOf(believed), null);
+    announceFounding(name, known, foundingOf(topic), foundingOf(believed), answered);
   }
 
   /** Tells a peer that has joined who was there before it. */
@@ -113,7 +119,7 @@ export class Roster {
   #change(name: string, topic: MutableTopic, except: PeerName | null, act: () => void): void {
     const before = foundingOf(topic);
     act();
-    announceFounding(name, topic, before, except);
+    announceFounding(name, topic, foundingOf(topic), before, except);
   }
 
   #forgetIfEmpty(name: string, topic: Topic): void {
@@ -122,18 +128,23 @@ export class Roster {
   }
 }
 
-function announceFounding(name: string, topic: Topic, before: Founding, except: PeerName | null): void {
-  const founding = foundingOf(topic);
-  if (founding.state === before.state && (founding.state !== 'held' || isSameHolder(founding, before))) return;
-  tell(name, topic, { type: 'founding', topic: name, founding }, except);
+function announceFounding(
+  name: string,
+  audience: Audience,
+  founding: Founding,
+  before: Founding,
+  except: PeerName | null,
+): void {
+  if (holderOf(founding) === holderOf(before) && founding.state === before.state) return;
+  tell(name, audience, { type: 'founding', topic: name, founding }, except);
 }
 
-function isSameHolder(one: Founding, other: Founding): boolean {
-  return one.state === 'held' && other.state === 'held' && one.by === other.by;
+function holderOf(founding: Founding): PeerName | null {
+  return founding.state === 'held' ? founding.by : null;
 }
 
-function tell(name: string, topic: Topic, message: ServerMessage, except: PeerName | null): void {
-  for (const { name: peer, at } of topic.members.values()) {
+function tell(name: string, { members }: Audience, message: ServerMessage, except: PeerName | null): void {
+  for (const { name: peer, at } of members.values()) {
     if (peer !== except && typeof at !== 'string') at.deliver(name, message);
   }
 }
