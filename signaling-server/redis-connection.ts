@@ -92,12 +92,37 @@ export class RedisConnection {
    * @param topic the hash
    */
   async enter(topic: string, most: number, join: string, peer: string, wish: string): Promise<boolean> {
-    return (await this.#client.enter(...this.#about(topic), String(most), join, peer, wish)) === 1;
+    return (
+      (await this.#client.enter(
+        ...this.#about(topic),
+        String(most),
+        join,
+        String(this.#options.ttlMs),
+        '1',
+        peer,
+        wish,
+      )) === 1
+    );
   }
 
-  /** Says who of ours is in a topic, with their wishes; what there is is said on our channel. */
-  async sync(topic: string, members: readonly (readonly [peer: string, wish: string])[]): Promise<void> {
-    await this.#client.enter(...this.#about(topic), '0', 'sync', ...members.flat());
+  /**
+   * Says who of ours is in a topic, with their wishes, and, in case that Redis has lost its memory, whom we believe to be
+   * there at all. What there is is said on our channel.
+   */
+  async sync(
+    topic: string,
+    ours: readonly (readonly [peer: string, wish: string])[],
+    believed: readonly (readonly [peer: string, instance: string, asked: number])[],
+  ): Promise<void> {
+    const all = [...ours, ...believed].flat().map(String);
+    await this.#client.enter(
+      ...this.#about(topic),
+      '0',
+      'sync',
+      String(this.#options.ttlMs),
+      String(ours.length),
+      ...all,
+    );
   }
 
   async exit(topic: string, peer: string): Promise<void> {

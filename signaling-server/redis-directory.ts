@@ -14,7 +14,7 @@ import { defaultRedisOptions, type RedisOptions } from './options.ts';
 import { type FoundingWish, type PeerName, ProtocolError } from './protocol.ts';
 import { RedisConnection } from './redis-connection.ts';
 import { Lifeline } from './redis-lifeline.ts';
-import type { Heard, HeardMember } from './redis-scripts.ts';
+import { type ChannelMessage, type Heard, type HeardMember, listOf } from './redis-scripts.ts';
 import { type Member, Roster } from './roster.ts';
 
 /** Beats after which Redis is told again to keep our topics. */
@@ -27,17 +27,6 @@ interface Local {
   /** Joins that wait for their `joined`, by the number that comes back with the snapshot. */
   readonly unanswered: Set<string>;
 }
-
-type ChannelMessage =
-  | Heard
-  | { readonly kind: 'beat'; readonly beat: number }
-  | {
-      readonly kind: 'relay';
-      readonly topic: string;
-      readonly from: PeerName;
-      readonly to: PeerName;
-      readonly data: string;
-    };
 
 /** @throws Error when Redis cannot be reached */
 export async function openRedisDirectory(
@@ -182,6 +171,7 @@ class RedisDirectory implements Directory {
       return;
     }
     const name = this.#topics.get(message.topic);
+    if (message.kind !== 'relay') this.#disown(message);
     if (name === undefined) return;
     if (message.kind === 'relay') {
       const receiver = this.#locals.get(message.topic)?.get(message.to)?.peer;
@@ -209,9 +199,16 @@ class RedisDirectory implements Directory {
       return true;
     });
     this.#roster.replace(name, truth, heard.answer === '' ? null : (answered[0]?.peer.name ?? null));
-    // Whoever is taken for ours and is not any more: its exit is on its way, or was lost.
-    for (const { name: peer, at } of members) if (at === this.#self) this.#exit(heard.topic, peer);
     for (const { peer } of answered) this.#roster.answer(name, peer);
+  }
+
+  /** Whoever is taken for ours and is not any more leaves: its exit is on its way, or was lost, or it was believed again. */
+  #disown(heard: Heard): void {
+    const locals = this.#locals.get(heard.topic);
+    const members: readonly HeardMember[] = listOf(heard.kind === 'change' ? heard.entered : heard.members);
+    for (const [peer, at] of members) {
+      if (at === this.#self && locals?.has(peer) !== true) this.#exit(heard.topic, peer);
+    }
   }
 
   #member(topic: string, [name, at, asked]: HeardMember): Member {
@@ -237,14 +234,16 @@ class RedisDirectory implements Directory {
     }
   }
 
-  async #syncTopic(topic: string): Promise<void> {
+  #syncTopic(topic: string): Promise<void> {
     const believed = this.#roster.get(this.#topics.get(topic) ?? '');
-    // Whoever asked for the token first still comes first, as far as we know.
-    const rank = ({ peer }: Local): number => believed?.members.get(peer.name)?.asked ?? 0;
-    const members = [...(this.#locals.get(topic)?.values() ?? [])]
-      .sort((one, other) => rank(one) - rank(other))
-      .map(({ peer, wish }) => [peer.name, believed?.isFounded === true ? 'done' : (wish ?? '')] as const);
-    await this.#redis.sync(topic, members);
+    const wishOf = ({ wish }: Local): string => (believed?.isFounded === true ? 'done' : (wish ?? ''));
+    const ours = [...(this.#locals.get(topic)?.values() ?? [])].map(
+      (local) => [local.peer.name, wishOf(local)] as const,
+    );
+    const members = [...(believed?.members.values() ?? [])].map(
+      ({ name, at, asked }) => [name, typeof at === 'string' ? at : this.#self, asked] as const,
+    );
+    return this.#redis.sync(topic, ours, members);
   }
 
   /** Lets go of the peers of instances that are dead, and keeps Redis from forgetting our topics. */
@@ -302,9 +301,4 @@ class RedisDirectory implements Directory {
 
 function unavailable(): ProtocolError {
   return new ProtocolError('unavailable', 'this broker cannot reach the others just now; try again');
-}
-
-/** Lua writes an empty list as an empty object. */
-function listOf<T>(list: readonly T[] | object): readonly T[] {
-  return Array.isArray(list) ? (list as readonly T[]) : [];
 }

@@ -4,28 +4,52 @@
  * Each script tells every instance with members in the topic, over the channel of that instance, what has changed: what an
  * instance hears there, in order, is what there is. So there is one order of things, and one holder of a token.
  */
-import { defineScript, type CommandParser } from '@redis/client';
+import { type CommandParser, defineScript } from '@redis/client';
+import type { PeerName } from './protocol.ts';
 
-/** What an instance hears of a topic. Lua writes an empty list as an empty object. */
+type EmptyObject = Readonly<Record<string, never>>;
+
+/** What an instance hears of a topic. */
 export type Heard =
   /** All there is; `answer` is the number of the join that is answered by it, '' all that wait for an answer. */
   | {
       readonly kind: 'snapshot';
       readonly topic: string;
-      readonly members: readonly HeardMember[] | object;
+      readonly members: readonly HeardMember[] | EmptyObject;
       readonly founded: boolean;
       readonly answer: string;
     }
   | {
       readonly kind: 'change';
       readonly topic: string;
-      readonly exited: readonly string[] | object;
-      readonly entered: readonly HeardMember[] | object;
+      readonly exited: readonly string[] | EmptyObject;
+      readonly entered: readonly HeardMember[] | EmptyObject;
       readonly founded: boolean;
     };
 
 /** Name, instance, when it asked for the token. */
 export type HeardMember = readonly [string, string, number];
+
+/** All that is said on the channel of an instance. */
+export type ChannelMessage =
+  | Heard
+  | { readonly kind: 'beat'; readonly beat: number }
+  | {
+      readonly kind: 'relay';
+      readonly topic: string;
+      readonly from: PeerName;
+      readonly to: PeerName;
+      readonly data: string;
+    };
+
+/** Lua writes an empty list as an empty object. */
+export function listOf<T>(list: readonly T[] | EmptyObject): readonly T[] {
+  return isList(list) ? list : [];
+}
+
+function isList<T>(list: readonly T[] | EmptyObject): list is readonly T[] {
+  return Array.isArray(list);
+}
 
 /** KEYS: the topic. ARGV from 1: prefix, name of the topic for channels, life of the topic in ms, own instance. */
 const common = `
@@ -83,23 +107,42 @@ end
 `;
 
 /**
- * ARGV from 5: the most members, `sync` or the number of the join, then names and wishes (`ask`, `done` or
- * nothing) by turns. With `sync` they are all the members that the instance has in the topic.
+ * ARGV from 5: the most members, `sync` or the number of the join, the life of an instance in ms, how many members follow,
+ * and their names and wishes (`ask`, `done` or nothing) by turns. With `sync` they are all the members that the instance has
+ * in the topic, and everything that it believes of the topic comes after them: names, instances, and when they asked.
+ *
+ * A Redis that has lost its memory is told of it again by the first instance that comes back, so that nobody is taken for
+ * gone, and the token stays where it is. The other instances then have a life's time to come back as well.
  */
 const enterScript = `${common}
-local most, mode = tonumber(ARGV[5]), ARGV[6]
+local most, mode, ttl = tonumber(ARGV[5]), ARGV[6], ARGV[7]
+local firstName, firstBelieved = 9, 9 + 2 * tonumber(ARGV[8])
+local named = {}
+for i = firstName, firstBelieved - 1, 2 do named[ARGV[i]] = true end
 gather()
+local entered, isFull = {}, false
+if next(members) == nil then
+  for i = firstBelieved, #ARGV, 3 do
+    local name, at, asked = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
+    if at ~= self or named[name] then
+      local member = { came = (i - firstBelieved) / 3 + 1, asked = asked, at = at }
+      members[name] = member
+      seq = math.max(seq, member.came, asked)
+      if at ~= self then redis.call('SET', prefix .. 'alive:' .. at, 1, 'PX', ttl, 'NX') end
+      redis.call('HSET', key, 'seq', seq, 'm:' .. name, string.format('%d|%d|%s', member.came, asked, at))
+      entered[#entered + 1] = { name, at, asked }
+    end
+  end
+  gather()
+end
 local dead = {}
 for at in pairs(audience) do
   if at ~= self and isDead(at) then dead[at] = true end
 end
-local named = {}
-for i = 7, #ARGV, 2 do named[ARGV[i]] = true end
 local exited = remove(function(name, member)
   return dead[member.at] or (mode == 'sync' and member.at == self and not named[name])
 end)
-local entered, isFull = {}, false
-for i = 7, #ARGV, 2 do
+for i = firstName, firstBelieved - 1, 2 do
   local name, wish = ARGV[i], ARGV[i + 1]
   local member = members[name]
   if member == nil and mode ~= 'sync' and count() >= most then

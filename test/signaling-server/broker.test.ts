@@ -7,7 +7,8 @@ import {
   type SignalingServer,
   type SignalingServerOptions,
 } from '../../signaling-server/index.ts';
-import { Client, openClients, startBroker } from './client.ts';
+import type { Client } from './client.ts';
+import { openClients, startBroker } from './client.ts';
 
 let server: SignalingServer;
 

@@ -1,6 +1,7 @@
 /** The founder's token: with one peer at most, handed on while nothing is founded, and forgotten with the topic. */
 import { describe, expect, test } from 'vitest';
-import { Client, openClients, startBroker } from './client.ts';
+import type { Client } from './client.ts';
+import { openClients, startBroker } from './client.ts';
 
 async function threeClients(): Promise<[Client, Client, Client]> {
   return (await openClients(await startBroker(), 3)) as [Client, Client, Client];

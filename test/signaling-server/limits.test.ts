@@ -103,8 +103,9 @@ describe('of connections', () => {
   test('that never become one: the oldest makes room, and honest ones come in', async () => {
     const server = await startBroker({ maxPending: 3 });
     const { hostname, port } = new URL(server.url);
-    const halfOpen = Array.from({ length: 3 }, () => connect(Number(port), hostname));
-    const gone = once(halfOpen[0]?.resume() ?? halfOpen[0]!, 'close');
+    const oldest = connect(Number(port), hostname);
+    const gone = once(oldest.resume(), 'close');
+    const halfOpen = [oldest, connect(Number(port), hostname), connect(Number(port), hostname)];
     await Promise.all(halfOpen.map((socket) => once(socket, 'connect')));
     const [client] = (await openClients(server, 1)) as [Client];
     await gone;

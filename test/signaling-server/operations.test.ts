@@ -1,17 +1,17 @@
 /** What operators see and do: health, metrics, logs, certificates, draining, and the command. */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { pino } from 'pino';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { help } from '../../signaling-server/arguments.ts';
 import { limits } from '../../signaling-server/options.ts';
 import { certificateOfOne, certificateOfTwo } from './certificates.ts';
 import { Client, openClients, startBroker } from './client.ts';
 import { VirtualClock } from './clock.ts';
+import { Command } from './command.ts';
 
 async function get(url: string): Promise<{ status: number; text: string }> {
   const response = await fetch(url);
@@ -206,50 +206,27 @@ describe('the command', () => {
     writeFileSync(path, text);
     return path;
   };
-  const children: ReturnType<typeof run>['child'][] = [];
   afterAll(() => {
     rmSync(directory, { recursive: true });
   });
-  afterEach(() => {
-    for (const child of children.splice(0)) child.kill('SIGKILL');
-  });
-
-  function run(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-    const child = spawn(process.execPath, ['--import', 'tsx', 'signaling-server/cli.ts', ...args], {
-      env: { ...process.env, ...environment },
-    });
-    children.push(child);
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (output += data.toString()));
-    const until = async (pattern: RegExp): Promise<string> => {
-      for (;;) {
-        const [found] = pattern.exec(output) ?? [];
-        if (found !== undefined) return found;
-        await once(child.stdout, 'data');
-      }
-    };
-    return { child, output: () => output, until };
-  }
-  const ended = async ({ child }: ReturnType<typeof run>): Promise<unknown> => (await once(child, 'exit'))[0];
-  const listening = /(?<=listens on )wss?:\/\/[\d.:]+/;
 
   test('says where it listens, serves, drains on SIGTERM and ends with 0', { timeout: 30_000 }, async () => {
-    const command = run(['--port', '0', '--metrics-port', '0']);
-    const url = await command.until(listening);
+    const command = new Command(['--port', '0', '--metrics-port', '0']);
+    const url = await command.url;
     const client = await Client.open(url);
     expect(await client.join('t')).toEqual([]);
-    const [metrics] = /(?<="metrics":")[^"]+/.exec(command.output()) ?? [];
+    const [metrics] = /(?<="metrics":")[^"]+/.exec(command.output) ?? [];
     expect((await get(metrics ?? '')).text).toContain('process_resident_memory_bytes');
-    const end = ended(command);
-    command.child.kill('SIGTERM');
+    const end = command.ended;
+    command.kill('SIGTERM');
     await client.next('draining');
     client.socket.close();
     expect(await end).toBe(0);
-    expect(command.output()).toContain('"msg":"draining"');
+    expect(command.output).toContain('"msg":"draining"');
   });
 
   test('takes certificate, tokens, origins and limits, ends at once on SIGINT', { timeout: 30_000 }, async () => {
-    const command = run(
+    const command = new Command(
       [
         '--port',
         '0',
@@ -264,7 +241,7 @@ describe('the command', () => {
         FLOTILLA_SIGNALING_MAX_TOPICS_PER_PEER: '1',
       },
     );
-    const url = await command.until(listening);
+    const url = await command.url;
     expect(url).toMatch(/^wss:/);
     const options = { rejectUnauthorized: false };
     const refused = new Client(`${url}/?access_token=sesame`, { ...options, origin: 'https://example.net' });
@@ -276,10 +253,10 @@ describe('the command', () => {
     expect(await client.next('error')).toMatchObject({ code: 'too-many-topics' });
     file('cert', certificateOfTwo.cert);
     file('key', certificateOfTwo.key);
-    command.child.kill('SIGHUP');
+    command.kill('SIGHUP');
     await command.until(/renewed the certificate/);
-    const end = ended(command);
-    command.child.kill('SIGINT');
+    const end = command.ended;
+    command.kill('SIGINT');
     expect(await client.closed).toMatchObject({ code: 1001 });
     expect(await end).toBe(0);
   });
@@ -292,17 +269,17 @@ describe('the command', () => {
     ['a file that is not there', ['--token-file', '/nowhere'], '--token-file cannot be read'],
     ['an address of Redis that is none', ['--redis', 'localhost'], '--redis takes an address'],
   ])('refuses %s with a sentence and status 2', { timeout: 30_000 }, async (_, args, sentence) => {
-    const command = run(args);
-    expect(await ended(command)).toBe(2);
-    expect(command.output()).toContain(`flotilla-signaling: `);
-    expect(command.output()).toContain(sentence);
+    const command = new Command(args);
+    expect(await command.ended).toBe(2);
+    expect(command.output).toContain(`flotilla-signaling: `);
+    expect(command.output).toContain(sentence);
   });
 
   test('ends with status 1 when Redis is not there, without its password', { timeout: 30_000 }, async () => {
-    const command = run(['--port', '0', '--redis', 'redis://:password@127.0.0.1:1']);
-    expect(await ended(command)).toBe(1);
-    expect(command.output()).toContain('Redis cannot be used at 127.0.0.1:1');
-    expect(command.output()).not.toContain(':password');
+    const command = new Command(['--port', '0', '--redis', 'redis://:password@127.0.0.1:1']);
+    expect(await command.ended).toBe(1);
+    expect(command.output).toContain('Redis cannot be used at 127.0.0.1:1');
+    expect(command.output).not.toContain(':password');
   });
 
   test('explains itself: every limit with its default', () => {
