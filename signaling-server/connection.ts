@@ -42,7 +42,7 @@ export class Connection implements DirectoryPeer {
   readonly #openedAt: number;
   /** When it was in no topic last, while it is in none. */
   #topiclessSince: number | null;
-  #heardAt: number;
+  #activeAt: number;
   #nextPing: number;
   #unanswered = 0;
   #faults = 0;
@@ -58,7 +58,7 @@ export class Connection implements DirectoryPeer {
     const now = clock.now();
     this.#bucket = new TokenBucket(limits.maxMessagesPerSecond, burstSeconds, now);
     this.#openedAt = now;
-    this.#heardAt = now;
+    this.#activeAt = now;
     this.#topiclessSince = now;
     this.#nextPing = now + limits.pingMs * (0.5 + phase / 2);
     socket.on('message', (data, isBinary) => {
@@ -87,7 +87,10 @@ export class Connection implements DirectoryPeer {
   }
 
   deliver(topic: string, message: ServerMessage): void {
-    if (this.#topics.has(topic)) this.send(message);
+    if (!this.#topics.has(topic)) return;
+    // Whoever is spoken to is no idler, even if it has nothing to say.
+    if (message.type === 'relay') this.#activeAt = this.#around.clock.now();
+    this.send(message);
   }
 
   refused(topic: string, error: ProtocolError): void {
@@ -106,8 +109,8 @@ export class Connection implements DirectoryPeer {
       if (now >= this.#endsAt) this.#socket.terminate();
     } else if (this.#topiclessSince !== null && now - this.#topiclessSince >= handshakeMs) {
       this.end('handshake-timeout', `be in a topic within ${handshakeMs} ms`);
-    } else if (now - this.#heardAt >= idleMs) {
-      this.end('idle', `nothing was said for ${idleMs} ms; joining a topic again counts`);
+    } else if (now - this.#activeAt >= idleMs) {
+      this.end('idle', `nothing was said here for ${idleMs} ms; joining a topic again counts`);
     } else if (now >= this.#nextPing) {
       this.#ping(now);
     }
@@ -153,7 +156,7 @@ export class Connection implements DirectoryPeer {
   }
 
   #receive(data: Buffer, isBinary: boolean): void {
-    this.#heardAt = this.#around.clock.now();
+    this.#activeAt = this.#around.clock.now();
     this.#unanswered = 0;
     this.#around.metrics.received(data.byteLength);
     let message: ClientMessage | null = null;

@@ -80,7 +80,12 @@ export const limits: Readonly<Record<LimitName, Limit>> = {
     most: day,
     text: 'until a socket must be a WebSocket, its token be checked, and a connection be in a topic',
   },
-  idleMs: { default: 3_600_000, least: 10, most: 7 * day, text: 'without a message of the connection' },
+  idleMs: {
+    default: 3_600_000,
+    least: 10,
+    most: 7 * day,
+    text: 'without a message from a connection, or relayed to it',
+  },
   pingMs: { default: 15_000, least: 10, most: day, text: 'between pings; whoever answers none of two is gone' },
   drainMs: { default: 10_000, least: 0, most: day, text: 'for clients to go by themselves when the broker drains' },
 };

@@ -209,18 +209,22 @@ describe('of time', () => {
     await closed;
   });
 
-  test('whoever says nothing for too long goes, and joining again counts as saying something', async () => {
+  test('whoever says nothing for too long goes, unless it is spoken to; joining again counts', async () => {
     const clock = new VirtualClock();
     const server = await startBroker({ clock, idleMs: 60_000, pingMs: 86_400_000 });
-    const [silent, talks] = (await openClients(server, 2)) as [Client, Client];
-    await silent.join('t');
-    await talks.join('t');
+    const [silent, talks, listens] = (await openClients(server, 3)) as [Client, Client, Client];
+    for (const client of [silent, talks, listens]) await client.join('t');
     clock.advance(40_000);
-    await talks.join('t');
+    talks.send({ type: 'relay', topic: 't', to: listens.name, data: 'x' });
+    await listens.next('relay');
     clock.advance(30_000);
     expect(await silent.until('error')).toMatchObject({ code: 'idle' });
     expect(await silent.closed).toMatchObject({ code: 1008 });
-    expect((await talks.next('peer-left')).peer).toBe(silent.name);
+    expect((await talks.until('peer-left')).peer).toBe(silent.name);
+    await talks.join('t');
+    clock.advance(40_000);
+    expect(await listens.until('error')).toMatchObject({ code: 'idle' });
+    expect(await talks.until('peer-left')).toMatchObject({ peer: listens.name });
   });
 
   test('whoever answers no pings is gone after two, and the others hear of it', async () => {
