@@ -19,6 +19,7 @@ Starts a broker in a process of its own, on one core where taskset is there, and
   broker.relay.p50, .p99    from the sender to the receiver of 1 KiB, in all these topics, --rate a second for --seconds
   broker.relay.cpu          of one core, meanwhile
   broker.relay.throughput   messages a second with 256 under way all the time
+                            (floor: a bare relay without topics or limits, in the same run, with two members a topic)
   broker.limit.CODE         milliseconds until whoever runs into the limit is told so, median, for every limit
   broker.limit.CODE.honest.p99   how long messages of honest peers take meanwhile
 
@@ -67,27 +68,50 @@ const underWay = 256;
 const atOnce = 64;
 
 const faults: string[] = [];
-const report = (name: string, value: number, unit: string, n: number): void => {
-  print({ name: `broker.${name}`, value, unit, n }, values.json);
+const report = (name: string, value: number, unit: string, n: number, floor?: number): void => {
+  print({ name: `broker.${name}`, value, unit, n, ...(floor === undefined ? {} : { floor }) }, values.json);
 };
 
-async function openAll(broker: BrokerProcess, n: number, topicOf: (i: number) => string): Promise<LoadClient[]> {
+const topicOf = (i: number): string => `topic ${i % topics}`;
+
+async function openAll(broker: BrokerProcess, n: number, nameOf: (i: number) => string): Promise<LoadClient[]> {
   const clients: LoadClient[] = [];
-  await forEachAtOnce(n, atOnce, async (i) => {
+  // Those of one topic come in their order, whoever is faster.
+  await forEachAtOnce(n, Math.min(atOnce, topics), async (i) => {
     const client = await LoadClient.open(broker.url);
-    await client.join(topicOf(i));
+    await client.join(nameOf(i));
     clients[i] = client;
     if (i % 100 === 0) progress(`connecting: ${i} of ${n}`);
   });
   return clients;
 }
 
-/** Keeps so many messages under way, and counts those that arrive. */
-async function measureThroughput(clients: readonly LoadClient[], topicOf: (i: number) => string): Promise<void> {
+/** What comes through in all topics, two members of each at a time, at an even pace. */
+async function measureRelay(clients: readonly LoadClient[]): Promise<number[]> {
+  const pairs = new HonestPairs(messageBytes);
+  for (let i = 0; i + topics < clients.length; i += 2 * topics) {
+    for (let j = i; j < i + topics; j++) {
+      const [from, to] = [clients[j], clients[j + topics]];
+      if (from !== undefined && to !== undefined) pairs.add(from, to, topicOf(j));
+    }
+  }
+  progress(`relaying ${rate} a second for ${seconds} s`);
+  pairs.start(rate);
+  await pass(1000 * seconds);
+  await pairs.stop();
+  faults.push(...pairs.faults);
+  return pairs.takeLatencies();
+}
+
+/** Keeps so many messages under way, and counts those that arrive in a second. */
+async function measureThroughput(
+  clients: readonly LoadClient[],
+): Promise<{ readonly arrived: number; readonly rate: number }> {
   let arrived = 0;
   let isOver = false;
   const data = 'x'.repeat(messageBytes);
   const lanes = Math.min(underWay, topics);
+  progress('relaying as fast as it goes');
   for (let i = 0; i < lanes; i++) {
     // Two members of one topic send it to and fro.
     const [one, other] = [clients[i], clients[i + topics]];
@@ -107,13 +131,23 @@ async function measureThroughput(clients: readonly LoadClient[], topicOf: (i: nu
   }
   const startedAt = performance.now();
   await pass(1000 * Math.min(seconds, 5));
-  const took = (performance.now() - startedAt) / 1000;
   isOver = true;
-  report('relay.throughput', arrived / took, 'messages/s', arrived);
+  return { arrived, rate: arrived / ((performance.now() - startedAt) / 1000) };
+}
+
+async function measureFloor(): Promise<{ readonly latencies: number[]; readonly rate: number }> {
+  const relay = await BrokerProcess.startBare();
+  try {
+    const clients = await openAll(relay, 2 * topics, topicOf);
+    return { latencies: await measureRelay(clients), rate: (await measureThroughput(clients)).rate };
+  } finally {
+    await relay.stop();
+  }
 }
 
 async function measureLoad(): Promise<void> {
   checkOpenFiles(connections + topics * members + 200);
+  const floor = await measureFloor();
   const most = String(connections + topics * members + 10);
   const limits = [
     '--max-connections',
@@ -123,7 +157,7 @@ async function measureLoad(): Promise<void> {
     '--max-messages-per-second',
     '100000',
   ];
-  const broker = await BrokerProcess.start([...limits]);
+  const broker = await BrokerProcess.start(limits);
   if (!broker.isPinned) console.error('taskset is not there: the broker is not held to one core');
   try {
     const empty = await broker.restingMetrics();
@@ -134,7 +168,6 @@ async function measureLoad(): Promise<void> {
     const idle = await broker.restingMetrics();
     report('idle.memory', (idle.residentBytes - empty.residentBytes) / connections, 'bytes', connections);
 
-    const topicOf = (i: number): string => `topic ${i % topics}`;
     const clients = await openAll(broker, topics * members, topicOf);
     progress('waiting for the memory to come to rest');
     const full = await broker.restingMetrics();
@@ -143,28 +176,18 @@ async function measureLoad(): Promise<void> {
       faults.push(`${full.connections} connections are open instead of ${connections + clients.length}`);
     }
 
-    const pairs = new HonestPairs(messageBytes);
-    for (let i = 0; i + topics < clients.length; i += 2 * topics) {
-      for (let j = i; j < i + topics; j++) {
-        const [from, to] = [clients[j], clients[j + topics]];
-        if (from !== undefined && to !== undefined) pairs.add(from, to, topicOf(j));
-      }
-    }
-    progress(`relaying ${rate} a second for ${seconds} s`);
     const before = await broker.metrics();
     const relayingSince = performance.now();
-    pairs.start(rate);
-    await pass(1000 * seconds);
-    await pairs.stop();
+    const latencies = await measureRelay(clients);
     const after = await broker.metrics();
-    const latencies = pairs.takeLatencies();
-    faults.push(...pairs.faults);
-    report('relay.p50', quantile(latencies, 0.5), 'ms', latencies.length);
-    report('relay.p99', quantile(latencies, 0.99), 'ms', latencies.length);
+    for (const share of [0.5, 0.99]) {
+      const floorOf = quantile(floor.latencies, share);
+      report(`relay.p${100 * share}`, quantile(latencies, share), 'ms', latencies.length, floorOf);
+    }
     const took = (performance.now() - relayingSince) / 1000;
     report('relay.cpu', (after.cpuSeconds - before.cpuSeconds) / took, 'of a core', latencies.length);
-    progress('relaying as fast as it goes');
-    await measureThroughput(clients, topicOf);
+    const throughput = await measureThroughput(clients);
+    report('relay.throughput', throughput.rate, 'messages/s', throughput.arrived, floor.rate);
     const end = await broker.metrics();
     report('memory', end.residentBytes, 'bytes', end.connections);
   } finally {

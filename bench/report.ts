@@ -6,6 +6,8 @@ export interface Figure {
   readonly unit: string;
   /** How many measurements it was made from. */
   readonly n: number;
+  /** The same of the least that does it, measured in the same run. */
+  readonly floor?: number;
 }
 
 /** Rounded to four significant digits: more would claim more than these machines can tell. */
@@ -13,9 +15,13 @@ function round(value: number): number {
   return Number(value.toPrecision(4));
 }
 
-export function print({ name, value, unit, n }: Figure, asJson: boolean): void {
-  if (asJson) console.log(JSON.stringify({ name, value: round(value), unit, n }));
-  else console.log(`${name.padEnd(32)} ${String(round(value)).padStart(10)} ${unit}  (n = ${n})`);
+export function print({ name, value, unit, n, floor }: Figure, asJson: boolean): void {
+  const beside = floor === undefined ? {} : { floor: round(floor), ratio: round(value / floor) };
+  if (asJson) console.log(JSON.stringify({ name, value: round(value), unit, n, ...beside }));
+  else {
+    const than = floor === undefined ? '' : `, floor ${round(floor)}`;
+    console.log(`${name.padEnd(32)} ${String(round(value)).padStart(10)} ${unit}  (n = ${n}${than})`);
+  }
 }
 
 /** The value below which a share of the samples lies, by the nearest rank. */

@@ -33,12 +33,20 @@ export class BrokerProcess {
    * @param args for the command `flotilla-signaling`
    * @throws Error with what it said, when it does not start
    */
-  static async start(args: readonly string[]): Promise<BrokerProcess> {
+  static start(args: readonly string[]): Promise<BrokerProcess> {
+    return BrokerProcess.#run(['signaling-server/cli.ts', '--port', '0', '--metrics-port', '0', ...args]);
+  }
+
+  /** The relay that the broker is measured against. It has no metrics. */
+  static startBare(): Promise<BrokerProcess> {
+    return BrokerProcess.#run(['bench/broker/bare-relay.ts']);
+  }
+
+  static async #run(script: readonly string[]): Promise<BrokerProcess> {
     const isPinned = spawnSync('taskset', ['-c', '0', 'true']).status === 0;
-    const command = [process.execPath, '--import', 'tsx', 'signaling-server/cli.ts'];
-    const own = ['--port', '0', '--metrics-port', '0', '--log-level', 'info'];
-    const [program = '', ...rest] = [...(isPinned ? ['taskset', '-c', '0'] : []), ...command, ...own, ...args];
-    const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const command = [...(isPinned ? ['taskset', '-c', '0'] : []), process.execPath, '--import', 'tsx', ...script];
+    const [program = '', ...args] = command;
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     const listening = new Promise<string>((resolve, reject) => {
       const read = (data: Buffer): void => {
