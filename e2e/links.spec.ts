@@ -198,6 +198,7 @@ test.describe('into a live group of three tabs nobody gets', () => {
                 to,
                 session: 'AAAAAAAAAAAAAAAAAAAAAA' as never,
                 sequence: 1,
+                known: 0,
                 commands: [Uint8Array.of(1)],
               })
             : encodeFrame(group, { kind, from, to, term, lastIndex: term, lastTerm: term, transfer: true });

@@ -1,6 +1,6 @@
 /** What tests do with pages of the harness. */
 import type { BrowserContext, Page } from 'playwright/test';
-import type { TabOptions } from '../src/index.ts';
+import type { GroupDiagnosis, GroupStatus, TabOptions } from '../src/index.ts';
 import { expect } from './fixtures.ts';
 import type { Harness } from './pages/harness.ts';
 
@@ -16,11 +16,13 @@ export async function open(context: BrowserContext, address: string, options: Ta
   return page;
 }
 
-export const status = (page: Page) => page.evaluate(() => harness.group?.status());
-export const state = (page: Page) => page.evaluate(() => harness.group?.state);
-export const propose = (page: Page, command: string) => page.evaluate((text) => harness.propose(text), command);
-export const diagnose = (page: Page) => page.evaluate(() => harness.group?.diagnose());
-export const invites = (page: Page) =>
+export const status = (page: Page): Promise<GroupStatus | undefined> => page.evaluate(() => harness.group?.status());
+export const state = (page: Page): Promise<readonly string[] | undefined> => page.evaluate(() => harness.group?.state);
+export const propose = (page: Page, command: string): Promise<{ result: number | string; ms: number }> =>
+  page.evaluate((text) => harness.propose(text), command);
+export const diagnose = (page: Page): Promise<GroupDiagnosis | undefined> =>
+  page.evaluate(() => harness.group?.diagnose());
+export const invites = (page: Page): Promise<{ full: string; readOnly: string }> =>
   page.evaluate(() => ({ full: harness.group?.invite ?? '', readOnly: harness.group?.readOnlyInvite ?? '' }));
 
 /** Waits until a page knows a leader. */
@@ -29,7 +31,7 @@ export async function untilLed(page: Page): Promise<void> {
 }
 
 /** Begins a group in the first page, and lets the others join; gives its invite. */
-export async function gather(pages: readonly Page[], broker: string, founders = pages.length): Promise<string> {
+export async function gather(pages: readonly Page[], broker: string, founders: number = pages.length): Promise<string> {
   const [first, ...others] = pages;
   if (first === undefined) throw new Error('no page');
   const invite = await first.evaluate(([url, count]) => harness.create(url, count), [broker, founders] as const);

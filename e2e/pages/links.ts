@@ -1,12 +1,12 @@
 /** Links in a bare page, both ends in it: the acceptance suite, and what the benchmark measures. */
 import { linkAcceptance } from '../../src/testing/link-acceptance.ts';
-import { broadcastPair, linkHarness, webRtcPair } from '../../src/testing/link-pairs.ts';
+import { broadcastPair, linkHarness, type Opening, webRtcPair } from '../../src/testing/link-pairs.ts';
 import { barePeer } from '../../src/transport/bare-connection.ts';
-import { linkMeasures } from '../../bench/link-measures.ts';
+import { type LinkMeasures, linkMeasures } from '../../bench/link-measures.ts';
 import { BroadcastLink } from '../../src/transport/broadcast-link.ts';
 import { simplePeer } from '../../src/transport/simple-peer-connection.ts';
 
-const openers = {
+const openers: Readonly<Record<'simple-peer' | 'bare' | 'broadcast', Opening>> = {
   'simple-peer': webRtcPair(simplePeer()),
   bare: webRtcPair(barePeer()),
   broadcast: broadcastPair(navigator.locks),
@@ -50,7 +50,16 @@ const measures = linkMeasures({
   connection: () => new RTCPeerConnection(),
 });
 
-const linksPage = {
+export interface LinksPage extends LinkMeasures {
+  accept(kind: LinkKind): Promise<string[]>;
+  watchTab(here: string, there: string): void;
+  /** Why the link to the other tab ended. */
+  readonly tabEnds: readonly string[];
+  /** What came from it. */
+  readonly tabFrames: number;
+}
+
+const linksPage: LinksPage = {
   watchTab,
   tabEnds,
   get tabFrames() {
@@ -59,7 +68,5 @@ const linksPage = {
   accept,
   ...measures,
 };
-
-export type LinksPage = typeof linksPage;
 
 Object.assign(globalThis, { linksPage });

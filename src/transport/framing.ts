@@ -39,9 +39,9 @@ export function* fragments(frame: Uint8Array, lane: Lane): Generator<Uint8Array<
   }
 }
 
-export interface WholeFrame {
-  readonly frame: Uint8Array;
-  readonly lane: Lane;
+/** The lane that a message is of. */
+export function laneOf(message: Uint8Array): Lane {
+  return ((message[0] ?? 0) & bulk) === 0 ? 'control' : 'bulk';
 }
 
 interface PartialFrame {
@@ -57,12 +57,12 @@ export class Reassembler {
    * Takes a message; gives the frame that it completes, or null.
    * @throws RangeError for a message that cannot follow those before; the link is broken then
    */
-  take(message: Uint8Array): WholeFrame | null {
+  take(message: Uint8Array): Uint8Array | null {
     const flags = message[0];
     if (flags === undefined || flags > (begins | ends | bulk)) throw new RangeError('a message without a valid header');
-    const lane: Lane = (flags & bulk) === 0 ? 'control' : 'bulk';
+    const lane = laneOf(message);
     const isWhole = (flags & begins) !== 0 && (flags & ends) !== 0;
-    if (isWhole) return { frame: message.subarray(1), lane };
+    if (isWhole) return message.subarray(1);
     const partial = (flags & begins) === 0 ? this.#partial[lane] : this.#begin(message, lane);
     if (partial === null) throw new RangeError('a part of a frame that never began');
     const part = message.subarray((flags & begins) === 0 ? 1 : 1 + lengthBytes);
@@ -75,7 +75,7 @@ export class Reassembler {
     partial.filled = filled;
     if (!isComplete) return null;
     this.#partial[lane] = null;
-    return { frame: partial.frame, lane };
+    return partial.frame;
   }
 
   #begin(message: Uint8Array, lane: Lane): PartialFrame {

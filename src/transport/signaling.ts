@@ -144,9 +144,14 @@ export class SignalingClient {
       case 'relay':
         this.#topics.get(message.topic)?.relayed(message.from, message.data);
         break;
+      case 'draining':
+        // The broker goes: another connection may find another broker.
+        this.#socket?.close();
+        break;
       case 'error':
         this.#refused(message.topic);
         break;
+      case 'founding':
       case undefined:
         break;
     }
@@ -200,6 +205,8 @@ function parse(text: string): ServerMessage | null {
         return isText('topic', 'peer');
       case 'relay':
         return isText('topic', 'from', 'data');
+      case 'draining':
+        return true;
       case 'error':
         return isText('code', 'message') && (message.topic === null || isText('topic'));
       default:

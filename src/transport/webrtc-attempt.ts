@@ -29,7 +29,7 @@ export interface AttemptFailure {
 }
 
 /** What a browser without any network but the loopback interface is about: Chromium hides that interface from pages. */
-export const noCandidatesDetail =
+export const noCandidatesDetail: string =
   'this browser found no network address of its own to offer (Chromium gathers none on a machine that has only the ' +
   'loopback interface): connect the machine to a network, even an unused one';
 

@@ -3,7 +3,7 @@
  * are cut to what every browser carries. Bulk waits in a queue of ours, from which its channel is fed as it drains: some
  * WebRTC stacks lose messages, or close, when flooded.
  */
-import { fragments, Reassembler } from './framing.ts';
+import { fragments, laneOf, Reassembler } from './framing.ts';
 import {
   type ChannelBinding,
   closedHere,
@@ -124,17 +124,19 @@ export class WebRtcLink implements Link {
   /** A message came out of either channel. */
   take(message: unknown): void {
     if (this.#state === 'closed') return;
-    let whole: { readonly frame: Uint8Array; readonly lane: Lane } | null;
+    let bytes: Uint8Array;
+    let frame: Uint8Array | null;
     try {
-      whole = this.#reassembler.take(plainBytes(message));
+      bytes = plainBytes(message);
+      frame = this.#reassembler.take(bytes);
     } catch (error) {
       // What comes after a broken frame cannot be told from its rest.
       this.close({ reason: 'broken', detail: error instanceof Error ? error.message : String(error) });
       return;
     }
-    if (whole === null) return;
-    this.#counter.received(whole.frame);
-    this.#listener.received(whole.frame, whole.lane);
+    if (frame === null) return;
+    this.#counter.received(frame);
+    this.#listener.received(frame, laneOf(bytes));
   }
 
   close(end: LinkEnd = closedHere): void {

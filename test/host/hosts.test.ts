@@ -458,7 +458,10 @@ describe('N1 whoever is linked', () => {
     expect(state.refusals).toEqual([]);
     const commands = [Uint8Array.of(1)];
     const session = 'AAAAAAAAAAAAAAAAAAAAAA' as never;
-    state.link?.send(encodeFrame(a.id, { kind: 'Propose', from: member, to, session, sequence: 1, commands }), 'bulk');
+    state.link?.send(
+      encodeFrame(a.id, { kind: 'Propose', from: member, to, session, sequence: 1, known: 0, commands }),
+      'bulk',
+    );
     await tabs.until(() => state.refusals.length > 0, 'the refusal');
     expect(state.refusals).toEqual(['read-only']);
     expect(state.isClosed).toBe(true);

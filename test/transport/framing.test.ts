@@ -14,7 +14,7 @@ describe('a frame', () => {
       const messages = [...fragments(frame(length), 'control')];
       const taken = messages.map((message) => {
         expect(message.byteLength).toBeLessThanOrEqual(maxMessageBytes);
-        return reassembler.take(message)?.frame ?? null;
+        return reassembler.take(message);
       });
       expect(taken.slice(0, -1).every((result) => result === null)).toBe(true);
       expect(Buffer.compare(taken.at(-1) ?? new Uint8Array(), frame(length))).toBe(0);
@@ -33,7 +33,7 @@ describe('a frame', () => {
           const preferred = queues[coin.next().value === true ? 'bulk' : 'control'];
           const message = preferred.shift() ?? queues.control.shift() ?? queues.bulk.shift();
           const whole = message && reassembler.take(message);
-          if (whole) received.push(whole.frame.byteLength);
+          if (whole) received.push(whole.byteLength);
         }
         expect(received.sort()).toEqual(sent.map(([length]) => length).sort());
       }),

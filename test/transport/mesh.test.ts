@@ -164,7 +164,8 @@ describe('hosts with an invite', { timeout: 60_000 }, () => {
       relayed: () => answers++,
       stateChanged: () => undefined,
     });
-    await until(() => answers >= 3, 'the liar to be answered');
+    // By the two others: who is impersonated does not talk to himself.
+    await until(() => answers >= 2, 'the liar to be answered');
     expect(a.links.get(b.signer.id)).toBe(link);
     expect(areLinked(a, b)).toBe(true);
   });

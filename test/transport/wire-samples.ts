@@ -73,7 +73,15 @@ export const groupSamples: { readonly [K in GroupMessage['kind']]: Extract<Group
   TimeoutNow: { kind: 'TimeoutNow', from, to, term: 3 },
   ReadIndex: { kind: 'ReadIndex', from, to, term: 3, context: 5 },
   ReadIndexResponse: { kind: 'ReadIndexResponse', from, to, term: 3, context: 5, index: null },
-  Propose: { kind: 'Propose', from, to, session, sequence: 12, commands: [Uint8Array.of(1), Uint8Array.of(2, 3)] },
+  Propose: {
+    kind: 'Propose',
+    from,
+    to,
+    session,
+    sequence: 12,
+    known: 11,
+    commands: [Uint8Array.of(1), Uint8Array.of(2, 3)],
+  },
   ProposeRefused: { kind: 'ProposeRefused', from, to, session, sequence: 12, reason: 'busy' },
   Report: {
     kind: 'Report',
