@@ -11,9 +11,11 @@ import { Refusal, type RefusalReason } from '../identity/refusals.ts';
 import type { GroupId, HostId } from '../ids.ts';
 import { wireMajor, wireMinor } from './codec.ts';
 import { closedHere, type Lane, type Link, type LinkEnd, type LinkListener, type LinkStatistics } from './link.ts';
+import { Inbox } from './inbox.ts';
 import { decodeLinkFrame, encodeLinkFrame, isLinkFrame } from './link-codec.ts';
 import type { LinkMessage } from './link-messages.ts';
 import { Liveness, type LivenessOptions } from './liveness.ts';
+import { SharedGroups } from './shared-groups.ts';
 import type { Timers } from './timers.ts';
 import type { Admission, GroupEntry, PeerDiagnosis, PeerLink, RefusalNotice } from './transport.ts';
 
@@ -47,27 +49,14 @@ export interface SecureLinkListener {
 const handshakeTimeoutMs = 10_000;
 /** What the other end has to read why it is refused, before the link is cut. */
 const lingerMs = 1000;
-/** Frames that wait while signatures are checked. */
-const maxWaitingFrames = 256;
-const maxWaitingBytes = 8 * 1024 * 1024;
-
-interface Membership {
-  /** As whom the other end has entered, once we have let it in. */
-  theirs: Admission | null;
-  /** Whether we have asked to enter at the other end, and whether it has let us in. */
-  ours: 'out' | 'asked' | 'in';
-}
-
 export class SecureLink implements PeerLink {
   readonly #init: SecureLinkInit;
   readonly #listener: SecureLinkListener;
   readonly #handshake: Handshake;
   readonly #link: Link;
-  readonly #groups = new Map<GroupId, Membership>();
+  readonly #groups = new SharedGroups();
+  readonly #inbox: Inbox;
   readonly #liveness: Liveness;
-  readonly #waiting: { readonly frame: Uint8Array }[] = [];
-  #waitingBytes = 0;
-  #isBusy = false;
   #isRefused = false;
   #proven: Proven | null = null;
   #pings = 0;
@@ -79,6 +68,12 @@ export class SecureLink implements PeerLink {
   constructor(open: (listener: LinkListener) => Link, init: SecureLinkInit, listener: SecureLinkListener) {
     this.#init = init;
     this.#listener = listener;
+    this.#inbox = new Inbox(
+      (frame) => this.#take(frame),
+      (error) => {
+        this.#fail(error);
+      },
+    );
     this.#liveness = new Liveness(init.timers.now(), init.liveness);
     this.#link = open({
       received: (frame) => {
@@ -112,17 +107,16 @@ export class SecureLink implements PeerLink {
   }
 
   admissionTo(group: GroupId): Admission | null {
-    return this.isOpen ? (this.#groups.get(group)?.theirs ?? null) : null;
+    return this.isOpen ? this.#groups.admissionTo(group) : null;
   }
 
   /** Whether both ends are in a group. */
   shares(group: GroupId): boolean {
-    const membership = this.#groups.get(group);
-    return membership?.ours === 'in' && membership.theirs !== null;
+    return this.#groups.areIn(group);
   }
 
   #isMet(): boolean {
-    return [...this.#groups.keys()].some((group) => this.shares(group));
+    return this.#groups.all.some((group) => this.shares(group));
   }
 
   send(frame: Uint8Array, lane: Lane): boolean {
@@ -149,19 +143,11 @@ export class SecureLink implements PeerLink {
   enter(group: GroupId): void {
     const entry = this.#init.entry(group);
     if (this.#proven === null || entry === undefined || !this.isOpen) return;
-    const membership = this.#membership(group);
-    if (membership.ours !== 'out') return;
-    membership.ours = 'asked';
+    if (!this.#groups.ask(group)) return;
     const place = { session: this.#proven.session, host: this.#init.identity.id };
     void claimAdmission(entry.credentials, place, entry.member).then((claim) => {
-      if (this.isOpen && this.#groups.get(group) === membership) this.#tell({ kind: 'Enter', ...claim });
+      if (this.isOpen && this.#groups.has(group)) this.#tell({ kind: 'Enter', ...claim });
     });
-  }
-
-  #membership(group: GroupId): Membership {
-    const known = this.#groups.get(group) ?? { theirs: null, ours: 'out' };
-    this.#groups.set(group, known);
-    return known;
   }
 
   /** The group is closed here. */
@@ -174,15 +160,13 @@ export class SecureLink implements PeerLink {
 
   /** A link that serves no group is of no use. */
   #closeIfUnused(): void {
-    if (this.#groups.size === 0 && this.isOpen) {
+    if (this.#groups.isEmpty && this.isOpen) {
       this.close({ reason: 'closed', detail: 'the two ends share no group any more' });
     }
   }
 
   #forget(group: GroupId): void {
-    const wasShared = this.shares(group);
-    this.#groups.delete(group);
-    if (wasShared) this.#listener.parted(this, group);
+    if (this.#groups.forget(group)) this.#listener.parted(this, group);
   }
 
   refuse(group: GroupId, reason: RefusalReason, detail: string): void {
@@ -190,7 +174,7 @@ export class SecureLink implements PeerLink {
     this.#tell({ kind: 'Refuse', group, reason, detail });
     this.#forget(group);
     this.#listener.refused(this, group, this.#notice('us', reason, detail));
-    if (this.#groups.size === 0) this.#linger();
+    if (this.#groups.isEmpty) this.#linger();
   }
 
   #notice(by: 'us' | 'them', reason: RefusalReason, detail: string): RefusalNotice {
@@ -208,8 +192,8 @@ export class SecureLink implements PeerLink {
   #linger(): void {
     if (this.#isRefused) return;
     this.#isRefused = true;
-    for (const group of [...this.#groups.keys()]) this.#forget(group);
-    this.#waiting.length = 0;
+    for (const group of this.#groups.all) this.#forget(group);
+    this.#inbox.close();
     this.#stopTimer();
     this.#stopTimer = this.#init.timers.after(lingerMs, () => {
       this.#link.close({ reason: 'refused', detail: 'the other end is not let in' });
@@ -222,8 +206,8 @@ export class SecureLink implements PeerLink {
 
   #closed(end: LinkEnd): void {
     this.#stopTimer();
-    this.#waiting.length = 0;
-    for (const group of [...this.#groups.keys()]) this.#forget(group);
+    this.#inbox.close();
+    for (const group of this.#groups.all) this.#forget(group);
     this.#listener.closed(this, end);
   }
 
@@ -256,13 +240,9 @@ export class SecureLink implements PeerLink {
       this.#hearRefusal(frame);
       return;
     }
-    this.#waiting.push({ frame });
-    this.#waitingBytes += frame.byteLength;
-    if (this.#waiting.length > maxWaitingFrames || this.#waitingBytes > maxWaitingBytes) {
+    if (!this.#inbox.push(frame)) {
       this.close({ reason: 'broken', detail: 'a flood while the handshake was under way' });
-      return;
     }
-    this.#work();
   }
 
   /** Of one that is refused we hear only why we are refused in turn: two who do not match both say so. */
@@ -275,44 +255,19 @@ export class SecureLink implements PeerLink {
     }
   }
 
-  /** Deals with what waits, until something takes time. */
-  #work(): void {
-    while (!this.#isBusy && !this.#isRefused) {
-      const next = this.#waiting.shift();
-      if (next === undefined) return;
-      this.#waitingBytes -= next.frame.byteLength;
-      const pending = this.#take(next.frame);
-      if (pending === null) continue;
-      this.#isBusy = true;
-      void pending
-        .catch((error: unknown) => {
-          this.#fail(error);
-        })
-        .then(() => {
-          this.#isBusy = false;
-          this.#work();
-        });
-    }
-  }
-
   #fail(error: unknown): void {
     const detail = error instanceof Error ? error.message : String(error);
     this.#refuseLink(error instanceof Refusal ? error.reason : 'malformed', detail.slice(0, 200));
   }
 
   #take(frame: Uint8Array): Promise<void> | null {
-    try {
-      if (!isLinkFrame(frame)) {
-        if (this.#proven === null) throw new Refusal('too-early', 'a frame of a group before the handshake');
-        this.#listener.received(this, frame);
-        return null;
-      }
-      const message = decodeLinkFrame(frame);
-      return message === null ? null : this.#obey(message);
-    } catch (error) {
-      this.#fail(error);
+    if (!isLinkFrame(frame)) {
+      if (this.#proven === null) throw new Refusal('too-early', 'a frame of a group before the handshake');
+      this.#listener.received(this, frame);
       return null;
     }
+    const message = decodeLinkFrame(frame);
+    return message === null ? null : this.#obey(message);
   }
 
   #obey(message: LinkMessage): Promise<void> | null {
@@ -323,13 +278,9 @@ export class SecureLink implements PeerLink {
     switch (message.kind) {
       case 'Enter':
         return this.#entered(message, this.#proven);
-      case 'Entered': {
-        const membership = this.#groups.get(message.group);
-        if (membership?.ours !== 'asked') break;
-        membership.ours = 'in';
-        this.#meet(message.group);
+      case 'Entered':
+        if (this.#groups.wereLetIn(message.group)) this.#meet(message.group);
         break;
-      }
       case 'Leave':
         this.#forget(message.group);
         this.#closeIfUnused();
@@ -363,7 +314,7 @@ export class SecureLink implements PeerLink {
   #wasRefused({ group, reason, detail }: Extract<LinkMessage, { kind: 'Refuse' }>): null {
     this.#listener.refused(this, group, this.#notice('them', reason, detail));
     if (group !== null) this.#forget(group);
-    if (group === null || this.#groups.size === 0) {
+    if (group === null || this.#groups.isEmpty) {
       this.close({ reason: 'refused', detail: `the other end refused us: ${reason} (${detail})` });
     }
     return null;
@@ -387,7 +338,7 @@ export class SecureLink implements PeerLink {
       return;
     }
     if (!this.isOpen) return;
-    this.#membership(group).theirs = { member, kind: right };
+    this.#groups.letIn(group, { member, kind: right });
     this.#tell({ kind: 'Entered', group });
     this.enter(group);
     this.#meet(group);
