@@ -2,14 +2,15 @@
 import { parseArgs } from 'node:util';
 import { print, progress } from '../bench/report.ts';
 import { seededRandom } from '../src/core/random.ts';
+import { fuzzBroker } from './fuzz/broker.ts';
 import { fuzzTargets } from './fuzz/targets.ts';
 
 const help = `Usage: npm run fuzz -- [--seconds N] [--seed S] [--json]
 
 Sends mutated and random bytes to the decoders of frames, messages, introductions and invites, to sealed signaling, and
 to a host in the middle of its handshake. It fails when a decoder throws anything but a refusal, when what was read
-reads otherwise the second time, or when the enemy gets a key, a group or a frame accepted. The broker has a command of
-its own.
+reads otherwise the second time, or when the enemy gets a key, a group or a frame accepted. Half of the time goes to the
+broker, as with npm run fuzz:broker, which says what it must stand.
 
   --seconds N  how long (default 60)
   --seed S     a whole number, to repeat a run; drawn if it is left out, and printed
@@ -49,12 +50,14 @@ const failed = (error: unknown): never => {
 process.on('unhandledRejection', failed);
 process.on('uncaughtException', failed);
 
+const brokerSeconds = Math.floor(seconds / 2);
+const decoderSeconds = seconds - brokerSeconds;
 const random = seededRandom(seed);
 const targets = await fuzzTargets();
 const start = performance.now();
 const before = process.memoryUsage().heapUsed;
 try {
-  while (performance.now() - start < seconds * 1000) {
+  while (performance.now() - start < decoderSeconds * 1000) {
     for (const target of targets) {
       for (let turn = turns[target.name] ?? defaultTurns; turn > 0; turn--) {
         const taken = await target.attack(random);
@@ -63,7 +66,7 @@ try {
       }
     }
     const total = [...inputs.values()].reduce((sum, count) => sum + count, 0);
-    progress(`${total} inputs, ${Math.round(seconds - (performance.now() - start) / 1000)} s to go`);
+    progress(`${total} inputs, ${Math.round(decoderSeconds - (performance.now() - start) / 1000)} s to go`);
   }
 } catch (error) {
   failed(error);
@@ -81,6 +84,12 @@ for (const [name, count] of inputs) {
 print({ name: 'fuzz.inputs', value: total, unit: 'inputs', n: total }, values.json);
 const heap = (process.memoryUsage().heapUsed - before) / 1_000_000;
 print({ name: 'fuzz.heap.growth', value: heap, unit: 'MB', n: 1 }, values.json);
+if (brokerSeconds > 0) {
+  const { figures, faults } = await fuzzBroker({ seconds: brokerSeconds, seed, progress });
+  progress('');
+  for (const figure of figures) print(figure, values.json);
+  if (faults.length > 0) failed(faults.join('\n'));
+}
 // Not rounded, as figures are: it is to be given back.
 if (values.json) console.log(JSON.stringify({ name: 'fuzz.seed', value: seed, unit: 'seed', n: 1 }));
 else console.log(`seed ${seed}`);

@@ -238,6 +238,11 @@ export class Host {
     if (count >= maxBadFrames) link.close({ reason: 'refused', detail: 'too many frames that make no sense' });
   }
 
+  /** Who may enter a group was changed: those who may not any more are put out, and told why. */
+  exclusionsChanged(group: GroupId): void {
+    this.#groups.get(group)?.hosted.exclusionsChanged();
+  }
+
   /** Closes all groups, links and the database. Members elsewhere go on. */
   close(reason: RaftError = new RaftError('CLOSED', 'this host is closed')): void {
     if (this.#isClosed) return;

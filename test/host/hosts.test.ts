@@ -1,6 +1,7 @@
 /** Hosts in virtual time, over links within the process: how groups are founded, joined, opened and closed. */
 import { describe, expect, test } from 'vitest';
 import { toBase64Url } from '../../src/encoding/base64url.ts';
+import type { Exclusions } from '../../src/host/admission.ts';
 import type { Group } from '../../src/host/group.ts';
 import { Host } from '../../src/host/host.ts';
 import { decodeInvite } from '../../src/identity/invite.ts';
@@ -35,12 +36,13 @@ class Tabs {
   readonly databases: MemoryDatabase[] = [];
   #random = 0;
 
-  open(number: number): Host {
+  open(number: number, exclusions?: () => Exclusions): Host {
     const host = toBase64Url(new Uint8Array(16).fill(number + 1)) as HostId;
     const database = (this.databases[number] ??= new MemoryDatabase({ host, keys }));
     return new Host({
       database,
       clock: this.clock,
+      ...(exclusions && { exclusions }),
       connector: this.network.connector(host),
       fillRandom: (bytes) => {
         this.#random++;
@@ -466,5 +468,42 @@ describe('N1 whoever is linked', () => {
     expect(state.refusals).toEqual(['read-only']);
     expect(state.isClosed).toBe(true);
     expect(a.state).toEqual([]);
+  });
+});
+
+describe('whoever is excluded', () => {
+  const nobody = () => ({ banned: new Set<HostId>(), removed: new Set<NodeId>() });
+
+  test('by a ban does not come in, and nobody else is kept out', async () => {
+    const tabs = new Tabs();
+    const exclusions = nobody();
+    const first = await tabs.open(0, () => exclusions).create(list, broker, 2);
+    const second = tabs.open(1);
+    exclusions.banned.add(second.id);
+    const banned = await second.join(list, decodeInvite(first.invite));
+    const third = await tabs.open(2).join(list, decodeInvite(first.invite));
+    await tabs.until(() => [first, third].every(running), 'the founding with the third');
+    expect(banned.status().phase).toBe('founding');
+    expect(first.status().member?.members.map(({ id }) => id)).not.toContain(banned.memberId);
+  });
+
+  test('by removal, while it is there, is put out when that is known, and does not come back', async () => {
+    const tabs = new Tabs();
+    const exclusions = nobody();
+    const host = tabs.open(0, () => exclusions);
+    const first = await host.create(list, broker, 2);
+    const other = tabs.open(1);
+    const second = await other.join(list, decodeInvite(first.invite));
+    const connected = () => first.status().member?.members.map((member) => member.connected);
+    await tabs.until(() => connected()?.every(Boolean) === true, 'the two to be linked');
+    exclusions.removed.add(second.memberId);
+    expect(connected()).toEqual([true, true]);
+    host.exclusionsChanged(first.id);
+    await tabs.until(() => connected()?.includes(false) === true, 'the removed one to be out');
+    other.close();
+    const again = await tabs.open(1).join(list, decodeInvite(first.invite));
+    expect(again.memberId).toBe(second.memberId);
+    tabs.clock.pass(5000);
+    expect(connected()).toContain(false);
   });
 });
