@@ -9,12 +9,4 @@ export {
   type StorageHarness,
 } from './storage-acceptance.ts';
 export { linkAcceptance, type LinkHarness } from './link-acceptance.ts';
-export type {
-  ChannelBinding,
-  Lane,
-  Link,
-  LinkEnd,
-  LinkListener,
-  LinkPath,
-  LinkStatistics,
-} from '../transport/link.ts';
+export type { ChannelBinding, Lane, Link, LinkEnd, LinkListener, LinkPath, LinkStatistics } from '../transport/link.ts';

@@ -1,4 +1,7 @@
-/** Connections through simple-peer: its own data channel is the control lane, a second one beside it the bulk lane. */
+/**
+ * Connections through simple-peer, which makes and ends them: its own data channel is the control lane, a second one beside
+ * it the bulk lane.
+ */
 import SimplePeer from 'simple-peer/simplepeer.min.js';
 import { channelIds, type Connect, type Connection, type ConnectionListener } from './connection.ts';
 import type { Signal } from './introduction.ts';
@@ -11,9 +14,11 @@ export interface WebRtcLibrary {
   readonly RTCIceCandidate: unknown;
 }
 
-/** simple-peer keeps its RTCPeerConnection to itself, and every release of the last ten years has it under this name. */
+/** What simple-peer keeps to itself, and has under these names in every release of the last ten years. */
 interface Inside {
   readonly _pc: RTCPeerConnection;
+  /** Null before there is one, and after the end. */
+  readonly _channel: RTCDataChannel | null;
 }
 
 /** @param library for environments without WebRTC of their own */
@@ -41,18 +46,14 @@ function connect(
   bulk.bufferedAmountLowThreshold = channelLowBytes;
   let isConnected = false;
   let isClosed = false;
-  const control: LaneChannel = {
-    get bufferedBytes() {
-      return peer.bufferSize;
-    },
-    send: (message) => {
-      if (!peer.connected) throw new Error('not connected');
-      peer.send(message);
-    },
-  };
   const open = (): void => {
-    if (!isConnected || bulk.readyState !== 'open' || isClosed) return;
-    listener.opened({ control, bulk: laneChannel(bulk) });
+    const { _channel: control } = peer as unknown as Inside;
+    if (!isConnected || bulk.readyState !== 'open' || isClosed || control === null) return;
+    // Past simple-peer's stream, whose copies and events make a round trip half as long again.
+    control.onmessage = ({ data }) => {
+      listener.received(data);
+    };
+    listener.opened({ control: laneChannel(control), bulk: laneChannel(bulk) });
   };
   const close = (detail: string): void => {
     if (isClosed) return;
@@ -68,6 +69,7 @@ function connect(
     isConnected = true;
     open();
   });
+  // What comes before both channels are open.
   peer.on('data', (message: unknown) => {
     listener.received(message);
   });
