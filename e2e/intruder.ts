@@ -107,12 +107,20 @@ export const inTheMiddle: Connect = (initiator, configuration, listener) => {
   const waiting: { readonly to: 'near' | 'far'; readonly message: Uint8Array<ArrayBuffer> }[] = [];
   const open: Partial<Record<'near' | 'far', Channels>> = {};
   const pass = (to: 'near' | 'far', message: unknown): void => {
-    waiting.push({ to, message: Uint8Array.from(message as Uint8Array) });
+    const bytes = message instanceof ArrayBuffer ? new Uint8Array(message) : Uint8Array.from(message as Uint8Array);
+    waiting.push({ to, message: bytes });
+    flush();
+  };
+  const flush = (): void => {
     for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
       const channels = open[next.to];
       if (channels === undefined) return;
-      channels[laneOf(next.message)].send(next.message);
       waiting.shift();
+      try {
+        channels[laneOf(next.message)].send(next.message);
+      } catch {
+        // Whoever was deceived has hung up.
+      }
     }
   };
   const made: Connection[] = [];
@@ -137,7 +145,10 @@ export const inTheMiddle: Connect = (initiator, configuration, listener) => {
           victim.signal(signal);
         });
       },
-      opened: (channels) => (open.near = channels),
+      opened: (channels) => {
+        open.near = channels;
+        flush();
+      },
       received: (message) => {
         pass('far', message);
       },
@@ -150,6 +161,7 @@ export const inTheMiddle: Connect = (initiator, configuration, listener) => {
       opened: (channels) => {
         open.far = channels;
         for (const run of later.splice(0)) run();
+        flush();
       },
       received: (message) => {
         pass('near', message);
