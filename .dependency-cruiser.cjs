@@ -8,12 +8,12 @@ const mayImport = {
   machine: ['core', 'encoding'],
   identity: ['encoding'],
   storage: ['core', 'encoding', 'identity'],
-  transport: ['core', 'encoding', 'machine'],
+  transport: ['core', 'encoding', 'identity', 'machine'],
   group: ['core', 'encoding', 'machine', 'storage', 'transport'],
   simulation: ['core', 'encoding', 'machine', 'storage', 'transport', 'group'],
   host: ['core', 'encoding', 'identity', 'machine', 'storage', 'transport', 'group'],
-  testing: ['core', 'encoding', 'storage'],
-  node: ['core', 'encoding', 'storage'],
+  node: ['core', 'encoding', 'identity', 'machine', 'storage', 'transport', 'group', 'host'],
+  testing: ['core', 'encoding', 'storage', 'transport'],
 };
 
 /** Contracts and pure helpers: the files of a layer that `group` may know. The concrete adapters are chosen in `host`. */

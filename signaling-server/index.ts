@@ -1,7 +1,11 @@
+export { createSignalingServer, type SignalingServer } from './server.ts';
 export {
-  createSignalingServer,
   defaultSignalingServerOptions,
-  type SignalingServer,
+  type Limits,
+  type RedisOptions,
   type SignalingServerOptions,
-} from './server.ts';
-export type { ClientMessage, ErrorCode, PeerName, ServerMessage } from './protocol.ts';
+  type TlsOptions,
+  type TokenBearer,
+} from './options.ts';
+export type { Clock } from './clock.ts';
+export type { ClientMessage, ErrorCode, Founding, FoundingWish, PeerName, ServerMessage } from './protocol.ts';

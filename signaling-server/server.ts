@@ -2,253 +2,332 @@
  * The broker: introduces the peers of a topic to each other over WebSockets. It stores nothing, understands nothing of
  * what it relays, and trusts nobody: everything that a client can make it do has a limit.
  */
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { WebSocket, WebSocketServer } from 'ws';
-import {
-  type ClientMessage,
-  parseClientMessage,
-  ProtocolError,
-  protocolVersion,
-  type ServerMessage,
-} from './protocol.ts';
-import { type Peer, Topics } from './topics.ts';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { addressReader, chooseProtocol } from './addresses.ts';
+import { closeGraceMs, closeWith } from './closing.ts';
+import { Connection, type Surroundings } from './connection.ts';
+import { type Directory, LocalDirectory } from './directory.ts';
+import { Door, type Place, type Refusal } from './door.ts';
+import { Log } from './log.ts';
+import { Metrics } from './metrics.ts';
+import { answerOperators, type Health } from './operations.ts';
+import { completeOptions, type SignalingServerOptions, type TlsOptions } from './options.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
-export interface SignalingServerOptions {
-  /** The address to listen on. */
-  readonly host: string;
-  /** 0 picks a free port. */
-  readonly port: number;
-  readonly maxConnections: number;
-  readonly maxPeersPerTopic: number;
-  readonly maxTopicsPerPeer: number;
-  /** Of one message, in bytes. One of four times the size ends the connection at once. */
-  readonly maxMessageBytes: number;
-  /** Messages that a connection may send each second over time; it may save up for a burst of four times as many. */
-  readonly maxMessagesPerSecond: number;
-  /** Bytes that wait for a client that reads too slowly; beyond it the client is disconnected. */
-  readonly maxBufferedBytes: number;
-  /** Faults after which a connection is closed. Each is answered with an error; a minute without one forgives all. */
-  readonly maxFaults: number;
-  /** Milliseconds between pings. A client that answers none of two is gone. */
-  readonly pingMs: number;
-}
+/** How often the clock is looked at, for everything that takes too long. */
+const checkMs = 250;
+const drainStepMs = 100;
+/** Clients that are told to go in one step, at least. */
+const drainSlice = 100;
+/** Spreads numbers evenly over [0, 1) in the order in which they come. */
+const goldenRatio = 0.618_033_988_75;
 
-export const defaultSignalingServerOptions: SignalingServerOptions = {
-  host: '127.0.0.1',
-  port: 8787,
-  maxConnections: 10_000,
-  maxPeersPerTopic: 64,
-  maxTopicsPerPeer: 64,
-  maxMessageBytes: 64 * 1024,
-  maxMessagesPerSecond: 200,
-  maxBufferedBytes: 1024 * 1024,
-  maxFaults: 5,
-  pingMs: 15_000,
-};
-
-const burstSeconds = 4;
-const faultsForgottenMs = 60_000;
-/** What a client has to answer a close with, before it is cut off. */
-const closeGraceMs = 2000;
-
-/** WebSocket close codes (RFC 6455, section 7.4.1). */
-const closeCode = { goingAway: 1001, policyViolation: 1008, tryAgainLater: 1013 };
+const brokerIsClosing: Refusal = { code: 'draining', message: 'the broker is closing' };
 
 export interface SignalingServer {
   /** Where clients connect, for example `ws://127.0.0.1:8787`. */
   readonly url: string;
+  /** Where the metrics are, for example `http://127.0.0.1:8787/metrics`; null if they are not served. */
+  readonly metricsUrl: string | null;
   /** Connections that are open. */
   readonly connections: number;
+  /**
+   * Tells clients to connect elsewhere, takes no new ones, and closes once all have gone, or `drainMs` have passed. The
+   * clients of a large broker are told one after the other, in half of that time.
+   */
+  drain(): Promise<void>;
   /** Tells every client to go, and waits until all have. What is on its way to them is sent first. */
   close(): Promise<void>;
+  /**
+   * Takes another certificate for connections to come.
+   * @throws Error when the broker speaks no TLS, or the certificate is none
+   */
+  renewTls(tls: TlsOptions): void;
 }
 
 /**
  * Starts a broker.
- * @throws Error when the address cannot be listened on
+ * @throws RangeError when an option is out of its range
+ * @throws Error when the address cannot be listened on, or Redis cannot be reached
  */
 export async function createSignalingServer(given: Partial<SignalingServerOptions> = {}): Promise<SignalingServer> {
-  const options = { ...defaultSignalingServerOptions, ...given };
-  const topics = new Topics(options);
-  const clients: Set<Client> = new Set();
-  const http = createServer((_request, response) => {
-    response
-      .writeHead(426, { 'content-type': 'text/plain' })
-      .end('This is a Flotilla signaling server: speak WebSocket.\n');
-  });
-  http.listen(options.port, options.host);
-  await once(http, 'listening');
-  const server = new WebSocketServer({
-    server: http,
-    maxPayload: 4 * options.maxMessageBytes,
-    perMessageDeflate: false,
-    clientTracking: false,
-  });
-
-  let whenEmpty: (() => void) | null = null;
-  server.on('connection', (socket) => {
-    // A fault of the WebSocket itself: the library closes the connection, and 'close' follows.
-    socket.on('error', () => undefined);
-    if (clients.size >= options.maxConnections) {
-      // Nobody that is turned away is worth waiting for.
-      socket.close(closeCode.tryAgainLater, 'the broker is full');
-      setTimeout(() => {
-        socket.terminate();
-      }, closeGraceMs).unref();
-      return;
-    }
-    const client = new Client(socket, topics, options);
-    clients.add(client);
-    socket.once('close', () => {
-      clients.delete(client);
-      if (clients.size === 0) whenEmpty?.();
-    });
-  });
-  const pinging = setInterval(() => {
-    for (const client of clients) client.ping();
-  }, options.pingMs);
-
-  const { address, family, port } = http.address() as AddressInfo;
-  return {
-    url: `ws://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
-    get connections() {
-      return clients.size;
-    },
-    async close() {
-      clearInterval(pinging);
-      server.close();
-      const closed = new Promise((resolve) => http.close(resolve));
-      const emptied: Promise<void> = new Promise((resolve) => {
-        if (clients.size === 0) resolve();
-        else whenEmpty = resolve;
-      });
-      for (const client of clients) client.close(closeCode.goingAway, 'the broker is closing');
-      const cuttingOff = setTimeout(() => {
-        for (const client of clients) client.terminate();
-      }, closeGraceMs);
-      await emptied;
-      clearTimeout(cuttingOff);
-      http.closeAllConnections();
-      await closed;
-    },
-  };
+  const options = completeOptions(given);
+  const log = new Log(options.logger, options.clock);
+  const directory = await openDirectory(options, log);
+  const broker = new Broker(options, directory, log);
+  try {
+    await broker.listen();
+  } catch (error) {
+    await directory.close();
+    throw error;
+  }
+  return broker;
 }
 
-class Client implements Peer {
-  readonly name: string = randomUUID();
-  readonly #socket: WebSocket;
-  readonly #topics: Topics;
+async function openDirectory({ redis, maxPeersPerTopic, clock }: SignalingServerOptions, log: Log): Promise<Directory> {
+  if (redis === null) return new LocalDirectory(maxPeersPerTopic);
+  // The client of Redis is large: whoever has none need not wait for it.
+  const { openRedisDirectory } = await import('./redis-directory.ts');
+  return openRedisDirectory(redis, maxPeersPerTopic, clock, log);
+}
+
+class Broker implements SignalingServer {
   readonly #options: SignalingServerOptions;
-  #allowance: number;
-  #refilled = performance.now();
-  #faults = 0;
-  #lastFault = 0;
-  #unanswered = 0;
+  readonly #log: Log;
+  readonly #directory: Directory;
+  readonly #metrics: Metrics;
+  readonly #around: Surroundings;
+  readonly #door: Door;
+  readonly #addressOf: (request: IncomingMessage) => string;
+  readonly #http: Server;
+  readonly #operations: Server | null;
+  readonly #sockets: WebSocketServer;
+  readonly #waiting: WaitingRoom<string>;
+  readonly #connections: Set<Connection> = new Set();
+  #opened = 0;
+  #bufferedBytes = 0;
+  #state: 'open' | 'draining' | 'closing' = 'open';
+  #whenEmpty: () => void = () => undefined;
+  #stopChecking: () => void = () => undefined;
+  #closing: Promise<void> | null = null;
 
-  constructor(socket: WebSocket, topics: Topics, options: SignalingServerOptions) {
-    this.#socket = socket;
-    this.#topics = topics;
+  constructor(options: SignalingServerOptions, directory: Directory, log: Log) {
     this.#options = options;
-    this.#allowance = burstSeconds * options.maxMessagesPerSecond;
-    socket.on('message', (data, isBinary) => {
-      // Nothing that was still in the receive buffer counts once the connection is being closed.
-      if (socket.readyState !== WebSocket.OPEN) return;
-      this.#receive(data as Buffer, isBinary);
+    this.#log = log;
+    this.#directory = directory;
+    this.#metrics = new Metrics(() => this.#readings(), options.processMetrics);
+    this.#around = { limits: options, directory, clock: options.clock, metrics: this.#metrics, log };
+    this.#door = new Door(options);
+    this.#addressOf = addressReader(options.trustProxy);
+    this.#waiting = new WaitingRoom(options.maxPending);
+    const metrics = options.metrics ? this.#metrics : null;
+    const hasOwnPort = metrics !== null && options.metricsPort !== null;
+    this.#http = createHttp(
+      options,
+      answerOperators(() => this.#health(), hasOwnPort ? null : metrics),
+    );
+    this.#operations = hasOwnPort ? createServer(answerOperators(() => this.#health(), metrics)) : null;
+    this.#sockets = new WebSocketServer({
+      noServer: true,
+      maxPayload: 2 * options.maxMessageBytes,
+      maxFragments: 1024,
+      perMessageDeflate: false,
+      clientTracking: false,
+      handleProtocols: chooseProtocol,
     });
-    socket.on('pong', () => {
-      this.#unanswered = 0;
+  }
+
+  get #isEnding(): boolean {
+    return this.#state !== 'open';
+  }
+
+  get url(): string {
+    return `${this.#options.tls === null ? 'ws' : 'wss'}://${listeningOn(this.#http)}`;
+  }
+
+  get metricsUrl(): string | null {
+    if (!this.#options.metrics) return null;
+    if (this.#operations !== null) return `http://${listeningOn(this.#operations)}/metrics`;
+    return `${this.#options.tls === null ? 'http' : 'https'}://${listeningOn(this.#http)}/metrics`;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  async listen(): Promise<void> {
+    const { host, port, metricsPort } = this.#options;
+    this.#http.on('connection', (socket) => {
+      const key = `${socket.remoteAddress ?? ''} ${socket.remotePort ?? 0}`;
+      socket.on('error', () => undefined);
+      socket.once('close', () => {
+        this.#waiting.remove(key);
+      });
+      this.#waiting.add(key, this.#options.clock.now() + this.#options.handshakeMs, () => socket.destroy());
     });
-    socket.on('close', () => {
-      topics.leaveAll(this);
+    this.#http.on('upgrade', (request, socket, head) => {
+      socket.on('error', () => undefined);
+      void this.#welcome(request, (use) => {
+        this.#sockets.handleUpgrade(request, socket, head, use);
+      });
     });
-    this.send({ type: 'welcome', protocol: protocolVersion, peer: this.name });
+    await listen(this.#http, port, host);
+    if (this.#operations !== null) {
+      try {
+        await listen(this.#operations, metricsPort ?? 0, host);
+      } catch (error) {
+        this.#http.close();
+        throw error;
+      }
+    }
+    this.#stopChecking = this.#options.clock.every(checkMs, () => this.#check());
+    this.#log.info('listening', { url: this.url, metrics: this.metricsUrl });
   }
 
-  #receive(data: Buffer, isBinary: boolean): void {
-    let message: ClientMessage | null = null;
-    try {
-      message = this.#read(data, isBinary);
-      this.#spendAllowance();
-      this.#obey(message);
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#fault(error, message?.type === 'join' ? message.topic : null);
+  async drain(): Promise<void> {
+    if (this.#isEnding) return this.close();
+    this.#state = 'draining';
+    const { clock, drainMs } = this.#options;
+    this.#log.info('draining', { connections: this.#connections.size, drainMs });
+    const untold = [...this.#connections];
+    const steps = Math.max(1, Math.floor(drainMs / 2 / drainStepMs));
+    const slice = Math.max(drainSlice, Math.ceil(untold.length / steps));
+    const deadline = clock.now() + drainMs;
+    await new Promise<void>((resolve) => {
+      const step = (): void => {
+        for (const connection of untold.splice(0, slice)) connection.drain();
+        if (this.#connections.size > 0 && clock.now() < deadline) return;
+        stop();
+        resolve();
+      };
+      const stop = clock.every(drainStepMs, step);
+      this.#whenEmpty = step;
+      step();
+    });
+    return this.close();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  renewTls(tls: TlsOptions): void {
+    if (!(this.#http instanceof TlsServer)) throw new Error('this broker speaks no TLS');
+    this.#http.setSecureContext(tls);
+    this.#log.info('renewed the certificate');
+  }
+
+  async #close(): Promise<void> {
+    this.#state = 'closing';
+    const closed = [this.#http, this.#operations].map(stopListening);
+    if (this.#connections.size > 0) {
+      const emptied = new Promise<void>((resolve) => (this.#whenEmpty = resolve));
+      for (const connection of this.#connections) connection.end(brokerIsClosing.code, brokerIsClosing.message);
+      await emptied;
+    }
+    this.#stopChecking();
+    this.#waiting.clear();
+    this.#http.closeAllConnections();
+    this.#operations?.closeAllConnections();
+    await Promise.all(closed);
+    await this.#directory.close();
+    this.#log.info('closed');
+  }
+
+  /** Lets a client in, or tells it why not. In both cases it becomes a WebSocket: a page sees nothing of an HTTP status. */
+  async #welcome(request: IncomingMessage, upgrade: (use: (socket: WebSocket) => void) => void): Promise<void> {
+    const address = this.#addressOf(request);
+    const judged = this.#isEnding ? brokerIsClosing : await this.#judge(request, address);
+    if (request.socket.destroyed) return;
+    if ('code' in judged) this.#turnAway(request, upgrade, judged, address);
+    else if (this.#isEnding) this.#turnAway(request, upgrade, brokerIsClosing, address);
+    else upgrade((socket) => this.#open(request, socket, judged));
+  }
+
+  async #judge(request: IncomingMessage, address: string): Promise<Place | Refusal> {
+    const place = this.#door.admit(request, address);
+    if ('code' in place) return place;
+    request.socket.once('close', place.release);
+    return (await this.#door.check(request, place)) ?? place;
+  }
+
+  #open(request: IncomingMessage, socket: WebSocket, { address }: Place): void {
+    // A fault of the WebSocket itself: the library closes the connection, and 'close' follows.
+    socket.on('error', () => undefined);
+    this.#waiting.remove(keyOf(request));
+    this.#opened = (this.#opened + 1) % Number.MAX_SAFE_INTEGER;
+    const connection = new Connection(socket, (this.#opened * goldenRatio) % 1, this.#around);
+    this.#connections.add(connection);
+    this.#metrics.opened();
+    this.#log.often('opened', { peer: connection.name, address, origin: request.headers.origin ?? null });
+    socket.once('close', () => {
+      this.#connections.delete(connection);
+      if (this.#connections.size === 0) this.#whenEmpty();
+    });
+  }
+
+  #turnAway(
+    request: IncomingMessage,
+    upgrade: (use: (socket: WebSocket) => void) => void,
+    { code, message }: Refusal,
+    address: string,
+  ): void {
+    this.#metrics.refused(code);
+    this.#log.often('refused', { code, address, origin: request.headers.origin ?? null });
+    upgrade((socket) => {
+      socket.on('error', () => undefined);
+      this.#waiting.add(keyOf(request), this.#options.clock.now() + closeGraceMs, () => {
+        socket.terminate();
+      });
+      closeWith(socket, code, message);
+    });
+  }
+
+  #check(): void {
+    const now = this.#options.clock.now();
+    this.#waiting.check(now);
+    let buffered = 0;
+    for (const connection of this.#connections) {
+      connection.check(now);
+      buffered += connection.bufferedBytes;
+    }
+    this.#bufferedBytes = buffered;
+    if (buffered > this.#options.maxBufferedTotalBytes) this.#shedSlowest(buffered);
+  }
+
+  #shedSlowest(buffered: number): void {
+    const most = this.#options.maxBufferedTotalBytes;
+    for (const connection of [...this.#connections].sort((a, b) => b.bufferedBytes - a.bufferedBytes)) {
+      if (buffered <= most) return;
+      buffered -= connection.bufferedBytes;
+      connection.end('slow-reader', `more than ${most} bytes wait to be read by all`);
     }
   }
 
-  #read(data: Buffer, isBinary: boolean): ClientMessage {
-    const { maxMessageBytes } = this.#options;
-    if (data.byteLength > maxMessageBytes) {
-      throw new ProtocolError('too-large', `a message may have ${maxMessageBytes} bytes, not ${data.byteLength}`);
-    }
-    if (isBinary) throw new ProtocolError('malformed', 'a message must be text');
-    return parseClientMessage(data.toString('utf8'));
+  #health(): Health {
+    if (this.#isEnding) return 'draining';
+    return this.#directory.isAvailable ? 'ok' : 'unavailable';
   }
 
-  #obey(message: ClientMessage): void {
-    switch (message.type) {
-      case 'join':
-        this.#topics.join(this, message.topic);
-        break;
-      case 'leave':
-        this.#topics.leave(this, message.topic);
-        break;
-      case 'relay':
-        this.#topics.relay(this, message.topic, message.to, message.data);
-        break;
-    }
+  #readings(): ReturnType<ConstructorParameters<typeof Metrics>[0]> {
+    return {
+      connections: this.#connections.size,
+      pending: this.#waiting.size,
+      topics: this.#directory.topics,
+      bufferedBytes: this.#bufferedBytes,
+      isAvailable: this.#directory.isAvailable,
+      isDraining: this.#isEnding,
+    };
   }
+}
 
-  /** A token bucket. */
-  #spendAllowance(): void {
-    const now = performance.now();
-    const { maxMessagesPerSecond } = this.#options;
-    const earned = ((now - this.#refilled) / 1000) * maxMessagesPerSecond;
-    this.#refilled = now;
-    this.#allowance = Math.min(this.#allowance + earned, burstSeconds * maxMessagesPerSecond);
-    if (this.#allowance < 1) throw new ProtocolError('rate-limited', `send ${maxMessagesPerSecond} messages a second`);
-    this.#allowance--;
-  }
+/** Names the socket under a request, with or without TLS between them. */
+function keyOf({ socket }: IncomingMessage): string {
+  return `${socket.remoteAddress ?? ''} ${socket.remotePort ?? 0}`;
+}
 
-  /** Answers with an error; closes the connection if that happens again and again. */
-  #fault({ code, message }: ProtocolError, topic: string | null): void {
-    this.send({ type: 'error', code, message, topic });
-    // Peers come and go: that one has left, or a topic is full, is nobody's fault.
-    if (code === 'no-such-peer' || code === 'topic-full') return;
-    const now = performance.now();
-    if (now - this.#lastFault > faultsForgottenMs) this.#faults = 0;
-    this.#lastFault = now;
-    this.#faults++;
-    if (this.#faults >= this.#options.maxFaults) this.close(closeCode.policyViolation, `too many faults: ${code}`);
-  }
+function createHttp({ tls }: SignalingServerOptions, listener: RequestListener): Server {
+  return tls === null ? createServer(listener) : createTlsServer({ cert: tls.cert, key: tls.key }, listener);
+}
 
-  send(message: ServerMessage): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) return;
-    if (this.#socket.bufferedAmount > this.#options.maxBufferedBytes) {
-      this.terminate();
-      return;
-    }
-    this.#socket.send(JSON.stringify(message));
-  }
+async function listen(server: Server, port: number, host: string): Promise<void> {
+  server.listen({ port, host, backlog: 2048 });
+  await once(server, 'listening');
+}
 
-  ping(): void {
-    if (this.#unanswered >= 2) {
-      this.terminate();
-      return;
-    }
-    this.#unanswered++;
-    this.#socket.ping();
-  }
+function stopListening(server: Server | null): Promise<void> {
+  return new Promise((resolve) => {
+    if (server === null) resolve();
+    else server.close(() => resolve());
+  });
+}
 
-  close(code: number, reason: string): void {
-    this.#topics.leaveAll(this);
-    this.#socket.close(code, reason);
-  }
-
-  terminate(): void {
-    this.#socket.terminate();
-  }
+function listeningOn(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
+  return `${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }

@@ -21,6 +21,8 @@ export type RaftErrorCode =
   | 'NOT_SUPPORTED'
   /** There is no room for what has to be stored, and none could be made; this member stopped, others go on. */
   | 'QUOTA_EXCEEDED'
+  /** This tab has a read-only invite, and may not propose. */
+  | 'READ_ONLY'
   /** The machine threw: the command changed nothing, on every member alike. */
   | 'REJECTED'
   /** This member was away for so long that the group has forgotten its session: whether the command was done is unknown. */

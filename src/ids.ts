@@ -5,6 +5,8 @@
  */
 import type { NodeId } from './core/types.ts';
 
+export type { NodeId } from './core/types.ts';
+
 export type HostId = string & { readonly __brand: 'HostId' };
 export type GroupId = string & { readonly __brand: 'GroupId' };
 

@@ -5,7 +5,7 @@
 import { RaftError } from './errors.ts';
 import type { BrowserHostOptions } from './host/browser-host.ts';
 import type { Group } from './host/group.ts';
-import { decodeInvite, isSignalingAddress } from './host/invite.ts';
+import { decodeInvite, isSignalingAddress } from './identity/invite.ts';
 import { useHost } from './host/tab.ts';
 import { type GroupId, isGroupId } from './ids.ts';
 import { type MachineDefinition, maxMachineNameLength } from './machine/machine.ts';
@@ -16,7 +16,9 @@ export { type Outcome, RaftError, type RaftErrorCode } from './errors.ts';
 export type { LogEntry, MemberStatus } from './group/member.ts';
 export type { PeerStatus } from './group/peers.ts';
 export type { Group, GroupEvents, GroupStatus, ProposeOptions } from './host/group.ts';
-export { hasInvite } from './host/invite.ts';
+export type { LinkPath, LinkStatistics } from './transport/link.ts';
+export { hasInvite } from './identity/invite.ts';
+export type { RefusalReason } from './identity/refusals.ts';
 export type { GroupId } from './ids.ts';
 export { type ByteMachine, type ByteMachineOptions, defineByteMachine } from './machine/byte-machine.ts';
 export { type ApplyContext, type MachineDefinition, validateCommand } from './machine/machine.ts';
@@ -24,7 +26,7 @@ export { type Applied, defineMachine, type MachineOptions, type ReducerMachine }
 export { type Persistence, persistStorage } from './storage/browser-quota.ts';
 export type { Durability } from './storage/storage.ts';
 export type { MemberReport } from './transport/messages.ts';
-export type { SignalingState } from './transport/transport.ts';
+export type { GroupDiagnosis, PeerDiagnosis, RefusalNotice, SignalingState } from './transport/transport.ts';
 
 /** Options of the tab: those of the first group that is opened count until all groups are closed. */
 export type TabOptions = Partial<BrowserHostOptions>;
@@ -66,8 +68,10 @@ function tabOptions({
   storage = 'indexeddb',
   durability = 'strict',
   iceServers = defaultIceServers,
+  iceTransportPolicy = 'all',
+  webrtc = 'simple-peer',
 }: TabOptions): BrowserHostOptions {
-  return { storage, durability, iceServers };
+  return { storage, durability, iceServers, iceTransportPolicy, webrtc };
 }
 
 function checkMachine({ name }: { readonly name: string }): void {

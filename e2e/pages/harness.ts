@@ -10,9 +10,10 @@ import {
   openGroup,
   RaftError,
   type StoredGroup,
+  type TabOptions,
 } from '../../src/index.ts';
 
-/** Appends what it is told; a command of any size does. */
+/** Appends what it is told; a command of any size does. The Node members of the tests have the same. */
 const list = defineMachine({
   name: 'e2e list',
   initial: [] as readonly string[],
@@ -25,7 +26,10 @@ const list = defineMachine({
 
 type List = Group<readonly string[], string | Uint8Array, number>;
 
-const options = { machine: list, iceServers: [] };
+/** Of the tab; changed before the first use. */
+let tabOptions: TabOptions = { iceServers: [] };
+
+const options = () => ({ machine: list, ...tabOptions });
 
 function describe(error: unknown): string {
   return error instanceof RaftError ? `${error.code} ${error.outcome}` : String(error);
@@ -35,6 +39,7 @@ export interface Harness {
   /** Runs a seed of the simulator; gives the hash of everything that happened. */
   simulate(seed: number): string;
   group: List | null;
+  configure(given: TabOptions): void;
   /** Gives the invite. */
   create(signaling: string, founders: number): Promise<string>;
   join(invite: string): Promise<void>;
@@ -52,17 +57,20 @@ export interface Harness {
 const harness: Harness = {
   group: null,
   simulate: (seed) => runPlan(drawPlan(seed)).hash,
+  configure(given) {
+    tabOptions = { ...tabOptions, ...given };
+  },
   async create(signaling, founders) {
-    harness.group = await createGroup({ ...options, signaling, founders });
+    harness.group = await createGroup({ ...options(), signaling, founders });
     return harness.group.invite;
   },
   async join(invite) {
-    harness.group = await joinGroup({ ...options, invite });
+    harness.group = await joinGroup({ ...options(), invite });
   },
   async reopen() {
-    harness.group = await openGroup(options);
+    harness.group = await openGroup(options());
   },
-  list: () => listGroups({ iceServers: [] }),
+  list: () => listGroups(tabOptions),
   describe,
   async propose(command, timeoutMs = 20_000) {
     const start = performance.now();

@@ -2,6 +2,7 @@
 import { crc32c } from '../../src/encoding/crc32c.ts';
 import type { Entry, NodeId, Snapshot } from '../../src/core/types.ts';
 import { RaftError } from '../../src/errors.ts';
+import { fullAccess } from '../../src/identity/access.ts';
 import type { GroupId } from '../../src/ids.ts';
 import { estimateStorage, persistStorage, type Persistence, type StorageUse } from '../../src/storage/browser-quota.ts';
 import { IndexedDbDatabase } from '../../src/storage/indexeddb.ts';
@@ -24,7 +25,9 @@ async function accept(): Promise<string[]> {
     const database = await open();
     for (const group of groups) {
       const member = `${database.host}.IIIIIIIIIII` as NodeId;
-      await database.addGroup({ group, member, signaling: 'ws://127.0.0.1:1', machine: 'list', founders: null });
+      const access = fullAccess();
+      const signaling = 'ws://127.0.0.1:1';
+      await database.addGroup({ group, member, signaling, access, machine: 'list', founders: null });
     }
     return {
       open: async () => (await open()).storage(groups[0]),

@@ -5,7 +5,11 @@ import { makeIdentity } from '../identity/host-keys.ts';
 import type { Database } from '../storage/database.ts';
 import { IndexedDbDatabase } from '../storage/indexeddb.ts';
 import { MemoryDatabase } from '../storage/memory.ts';
-import { WebRtcConnector } from '../transport/webrtc.ts';
+import type { Timers } from '../transport/timers.ts';
+import { Mesh } from '../transport/mesh.ts';
+import { simplePeer } from '../transport/simple-peer-connection.ts';
+import { barePeer } from '../transport/bare-connection.ts';
+import { hostSigner } from '../identity/host-signer.ts';
 import { Host } from './host.ts';
 import { PageHold } from './page-hold.ts';
 import { WorkerClock } from './worker-clock.ts';
@@ -20,6 +24,10 @@ export interface BrowserHostOptions {
   readonly durability: 'strict' | 'relaxed';
   /** STUN and TURN servers, for members that are not in one network. */
   readonly iceServers: readonly RTCIceServer[];
+  /** `relay` goes through TURN servers only, which hides the members' addresses from each other. */
+  readonly iceTransportPolicy: RTCIceTransportPolicy;
+  /** What WebRTC is driven with: simple-peer, or the browser's own RTCPeerConnection. */
+  readonly webrtc: 'simple-peer' | 'bare';
 }
 
 const runBytes = 8;
@@ -61,15 +69,19 @@ export async function openBrowserHost(options: BrowserHostOptions, listener: Bro
   checkEnvironment(options);
   const hold = await PageHold.take(options.storage === 'indexeddb');
   const database = await openDatabase(hold, options);
+  const identity = await hostSigner(database);
   const clock = new WorkerClock();
   const host = new Host({
     database,
     clock,
-    connector: (id, links) =>
-      new WebRtcConnector(id, links, {
-        iceServers: options.iceServers,
-        openWebSocket: (url) => new WebSocket(url),
+    connector: (listener) =>
+      new Mesh(listener, {
+        identity,
         run: randomText(runBytes),
+        timers: timersOf(clock),
+        openWebSocket: (url) => new WebSocket(url),
+        connect: options.webrtc === 'bare' ? barePeer() : simplePeer(),
+        configuration: { iceServers: [...options.iceServers], iceTransportPolicy: options.iceTransportPolicy },
       }),
     fillRandom,
     idle: () => {
@@ -85,6 +97,22 @@ export async function openBrowserHost(options: BrowserHostOptions, listener: Bro
     host.close(reason);
   });
   return host;
+}
+
+/** Time for links, which the worker keeps going in a hidden tab as well. */
+function timersOf(clock: WorkerClock): Timers {
+  return {
+    now: () => clock.now(),
+    every: (milliseconds, callback) => clock.every(milliseconds, callback),
+    after: (milliseconds, callback) => {
+      const stop = clock.every(Math.max(1, milliseconds), () => {
+        stop();
+        callback();
+      });
+      return stop;
+    },
+    random: () => Math.random(),
+  };
 }
 
 async function openDatabase(hold: PageHold, { durability }: BrowserHostOptions): Promise<Database> {

@@ -4,10 +4,12 @@ import { RaftError } from '../errors.ts';
 import type { Clock } from '../group/clock.ts';
 import type { LogEntry } from '../group/member.ts';
 import type { Cancel } from '../group/proposals.ts';
+import type { Access } from '../identity/access.ts';
+import { encodeInvite } from '../identity/invite.ts';
 import type { GroupId } from '../ids.ts';
 import type { GroupRecord } from '../storage/database.ts';
+import type { GroupDiagnosis } from '../transport/transport.ts';
 import type { HostedGroup, HostedGroupListener, HostedGroupStatus } from './hosted-group.ts';
-import { encodeInvite } from './invite.ts';
 
 export type GroupStatus = HostedGroupStatus;
 
@@ -43,15 +45,25 @@ interface Waiting {
   readonly expire: (waitedMs: number) => void;
 }
 
+/** What a group asks of its host. */
+export interface GroupActions {
+  /** The group is not open in this tab any more. */
+  readonly leave: () => void;
+  /** Nor is it to be remembered. */
+  readonly forget: () => void;
+  readonly diagnose: () => Promise<GroupDiagnosis>;
+}
+
 export class Group<State, Command, Result> {
   readonly id: GroupId;
   /** This member's id. */
   readonly memberId: NodeId;
-  /** Whoever has it can join: a URL fragment, as in `location.hash = group.invite`. */
+  /** Whoever has it can join: a URL fragment, as in `location.hash = group.invite`. As much as this tab was given. */
   readonly invite: string;
+  /** Whoever has it can read along, and nothing else. */
+  readonly readOnlyInvite: string;
   readonly #clock: Clock;
-  readonly #leave: () => void;
-  readonly #forget: () => void;
+  readonly #actions: GroupActions;
   readonly #listeners: Listeners<State> = { state: new Set(), status: new Set(), stopped: new Set() };
   /** Calls that end when their time is over. */
   readonly #waiting = new Set<Waiting>();
@@ -60,26 +72,22 @@ export class Group<State, Command, Result> {
   #hasStopped = false;
   readonly #untold = new Set<keyof GroupEvents<State>>();
 
-  /**
-   * @param leave the group is not open in this tab any more
-   * @param forget nor is it to be remembered
-   */
-  constructor(record: GroupRecord, clock: Clock, leave: () => void, forget: () => void) {
+  constructor(record: GroupRecord & { readonly readOnlyAccess: Access }, clock: Clock, actions: GroupActions) {
     this.id = record.group;
     this.memberId = record.member;
     this.invite = encodeInvite(record);
+    this.readOnlyInvite = encodeInvite({ ...record, access: record.readOnlyAccess });
     this.#clock = clock;
-    this.#leave = leave;
-    this.#forget = forget;
+    this.#actions = actions;
   }
 
   /** For the host: what it tells this group. */
   readonly listener: HostedGroupListener = {
     excluded: () => {
-      this.#forget();
+      this.#actions.forget();
     },
     stopped: () => {
-      this.#leave();
+      this.#actions.leave();
     },
     stateChanged: () => {
       this.#tell('state', () => this.state);
@@ -106,6 +114,14 @@ export class Group<State, Command, Result> {
 
   status(): GroupStatus {
     return this.#here.status();
+  }
+
+  /**
+   * Why are we not connected, for each host of the group that was seen: no signaling, no candidates, ICE failed, handshake
+   * refused, another version. For those that we are connected to: the way of the bytes, its round trip, and how many.
+   */
+  diagnose(): Promise<GroupDiagnosis> {
+    return this.#actions.diagnose();
   }
 
   /** The last entries of this member's log, in order; for tools and demonstrations. */

@@ -7,21 +7,25 @@ import type { PersistentState } from '../core/types.ts';
 import { toBase64Url } from '../encoding/base64url.ts';
 import { RaftError } from '../errors.ts';
 import type { Clock } from '../group/clock.ts';
+import { type Access, deriveCredentials, fullAccess, isAccess, kindOf } from '../identity/access.ts';
+import type { Invite } from '../identity/invite.ts';
 import { type GroupId, groupIdBytes, type HostId, hostOf, incarnationBytes, memberId } from '../ids.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import type { Database, GroupRecord } from '../storage/database.ts';
 import type { Storage } from '../storage/storage.ts';
 import { type Addressed, decodeFrame } from '../transport/codec.ts';
-import type { Connector, ConnectorFactory, Link } from '../transport/transport.ts';
+import type { Connector, ConnectorFactory, PeerLink } from '../transport/transport.ts';
+import type { Exclusions } from './admission.ts';
 import { Group } from './group.ts';
 import { HostedGroup } from './hosted-group.ts';
-import type { Invite } from './invite.ts';
 
 /** What a host is made of; chosen by whoever makes it. */
 export interface HostParts {
   readonly database: Database;
   readonly connector: ConnectorFactory;
   readonly clock: Clock;
+  /** Who may not enter a group here; left out, whoever has an invite may. Asked each time. */
+  readonly exclusions?: (group: GroupId) => Exclusions;
   /** Fills an array with random bytes, fit for secrets. */
   readonly fillRandom: (bytes: Uint8Array) => void;
   /** Called when the last open group was closed. */
@@ -29,6 +33,8 @@ export interface HostParts {
   /** Called when the host is closed. */
   readonly release: () => void;
 }
+
+const secretBytes = 32;
 
 /** Frames that make no sense, after which a link is closed. */
 const maxBadFrames = 10;
@@ -41,19 +47,15 @@ export class Host {
   readonly #connector: Connector;
   readonly #groups = new Map<GroupId, { readonly hosted: AnyHostedGroup; readonly leave: () => void }>();
   readonly #opening = new Set<GroupId>();
-  readonly #badFrames = new Map<Link, number>();
+  readonly #badFrames = new WeakMap<PeerLink, number>();
   #isClosed = false;
 
   constructor(parts: HostParts) {
     this.id = parts.database.host;
     this.#parts = parts;
-    this.#connector = parts.connector(this.id, {
+    this.#connector = parts.connector({
       received: (link, frame) => {
         this.#received(link, frame);
-      },
-      closed: (link) => {
-        this.#badFrames.delete(link);
-        for (const { hosted } of this.#groups.values()) hosted.closed(link);
       },
     });
   }
@@ -82,33 +84,36 @@ export class Host {
     raft?: Partial<RaftOptions>,
   ): Promise<Group<State, Command, Result>> {
     const group = toBase64Url(this.#random(groupIdBytes)) as GroupId;
-    return this.#add(group, signaling, founders, machine, raft);
+    const access = fullAccess(this.#random(secretBytes));
+    return this.#add({ group, signaling, access }, founders, machine, raft);
   }
 
   /** Opens the member that this host has of the group, or makes one that asks to join. */
   async join<State, Command, Result>(
     machine: MachineDefinition<State, Command, Result>,
-    { group, signaling }: Invite,
+    invite: Invite,
     raft?: Partial<RaftOptions>,
   ): Promise<Group<State, Command, Result>> {
     const records = await this.groups();
-    const record = records.find((known) => known.group === group);
-    if (record !== undefined) {
-      if (record.signaling !== signaling) await this.#parts.database.moveGroup(group, signaling);
-      return this.open(machine, { ...record, signaling }, raft);
+    const record = records.find((known) => known.group === invite.group);
+    if (record === undefined) return this.#add(invite, null, machine, raft);
+    const { group, signaling } = invite;
+    // Whoever was given more than he had has it from now on; a read-only invite takes nothing away.
+    const access = kindOf(invite.access) === 'full' ? invite.access : record.access;
+    if (record.signaling !== signaling || record.access !== access) {
+      await this.#parts.database.moveGroup(group, signaling, access);
     }
-    return this.#add(group, signaling, null, machine, raft);
+    return this.open(machine, { ...record, signaling, access }, raft);
   }
 
   async #add<State, Command, Result>(
-    group: GroupId,
-    signaling: string,
+    { group, signaling, access }: Invite,
     founders: number | null,
     machine: MachineDefinition<State, Command, Result>,
     raft?: Partial<RaftOptions>,
   ): Promise<Group<State, Command, Result>> {
     const member = memberId(this.id, toBase64Url(this.#random(incarnationBytes)));
-    const record: GroupRecord = { group, member, signaling, machine: machine.name, founders };
+    const record: GroupRecord = { group, member, signaling, access, machine: machine.name, founders };
     // Before anybody hears of the member: one that was told of and then forgotten could never be replaced.
     await this.#parts.database.addGroup(record);
     return this.open(machine, record, raft);
@@ -147,19 +152,24 @@ export class Host {
     record: GroupRecord,
     raft?: Partial<RaftOptions>,
   ): Promise<Group<State, Command, Result>> {
+    const credentials = await deriveCredentials(record.group, checked(record.access));
     const storage = this.#parts.database.storage(record.group);
     const persistent = await load(storage);
     if (this.#isClosed) throw new RaftError('CLOSED', 'this host is closed');
     const words = new Uint32Array(this.#random(12).buffer);
     const [first = 0, second = 0, third = 0] = words;
     const group = new Group<State, Command, Result>(
-      record,
+      { ...record, readOnlyAccess: credentials.readOnlyAccess },
       this.#parts.clock,
-      () => {
-        this.#leave(record.group);
+      {
+        leave: () => {
+          this.#leave(record.group);
+        },
+        forget: () => void this.#parts.database.removeGroup(record.group),
+        diagnose: () => this.#connector.diagnose(record.group),
       },
-      () => void this.#parts.database.removeGroup(record.group),
     );
+    const { exclusions } = this.#parts;
     const hosted = new HostedGroup<State, Command, Result>(
       {
         record,
@@ -168,20 +178,35 @@ export class Host {
         clock: this.#parts.clock,
         seed: [first, second, third],
         listener: group.listener,
+        ...(exclusions && { exclusions: () => exclusions(record.group) }),
         ...(raft && { raft }),
       },
       persistent,
     );
     group.attach(hosted);
     if (hosted.stopped !== null) throw hosted.stopped;
-    const leave = this.#connector.join(record.signaling, record.group, {
-      met: (link) => {
-        hosted.met(link);
+    const leave = this.#connector.join(
+      {
+        credentials,
+        broker: record.signaling,
+        member: record.member,
+        mayEnter: (host, member) => hosted.mayEnter(host, member),
       },
-      signalingChanged: (state) => {
-        hosted.signalingChanged(state);
+      {
+        met: (link) => {
+          hosted.met(link);
+        },
+        parted: (link) => {
+          hosted.parted(link);
+        },
+        refused: (notice) => {
+          hosted.refused(notice);
+        },
+        signalingChanged: (state) => {
+          hosted.signalingChanged(state);
+        },
       },
-    });
+    );
     this.#groups.set(record.group, { hosted: hosted as unknown as AnyHostedGroup, leave });
     return group;
   }
@@ -195,7 +220,7 @@ export class Host {
     if (this.#groups.size === 0) this.#parts.idle();
   }
 
-  #received(link: Link, frame: Uint8Array): void {
+  #received(link: PeerLink, frame: Uint8Array): void {
     let addressed: Addressed;
     try {
       addressed = decodeFrame(frame);
@@ -207,10 +232,15 @@ export class Host {
     if (open?.hosted.received(link, addressed.message) === false) this.#countBad(link);
   }
 
-  #countBad(link: Link): void {
+  #countBad(link: PeerLink): void {
     const count = (this.#badFrames.get(link) ?? 0) + 1;
     this.#badFrames.set(link, count);
-    if (count >= maxBadFrames) link.close();
+    if (count >= maxBadFrames) link.close({ reason: 'refused', detail: 'too many frames that make no sense' });
+  }
+
+  /** Who may enter a group was changed: those who may not any more are put out, and told why. */
+  exclusionsChanged(group: GroupId): void {
+    this.#groups.get(group)?.hosted.exclusionsChanged();
   }
 
   /** Closes all groups, links and the database. Members elsewhere go on. */
@@ -225,6 +255,11 @@ export class Host {
     void this.#parts.database.close();
     this.#parts.release();
   }
+}
+
+function checked(access: Access): Access {
+  if (typeof access === 'string' && isAccess(access)) return access;
+  throw new RaftError('STORAGE_CORRUPT', 'the record of the group has no secret: join again, with an invite');
 }
 
 function load(storage: Storage): Promise<PersistentState | null> {

@@ -12,6 +12,7 @@ import { RaftError } from '../errors.ts';
 import type { Clock } from '../group/clock.ts';
 import { type LogEntry, Member, type MemberListener, type MemberStatus, newProposals } from '../group/member.ts';
 import { type Cancel, defaultProposalLimits, type ProposalOutcome, type Proposals } from '../group/proposals.ts';
+import { kindOf } from '../identity/access.ts';
 import { type HostId, hostOf } from '../ids.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import { encodeCommand } from '../machine/replicated.ts';
@@ -19,7 +20,8 @@ import type { GroupRecord } from '../storage/database.ts';
 import type { Storage } from '../storage/storage.ts';
 import { encodeFrame } from '../transport/codec.ts';
 import type { Founded, GroupMessage, Join, MemberMessage } from '../transport/messages.ts';
-import type { Lane, Link, SignalingState } from '../transport/transport.ts';
+import type { Exclusion, Lane, PeerLink, RefusalNotice, SignalingState } from '../transport/transport.ts';
+import { type Exclusions, exclusionOf, mayReaderSend, nobodyExcluded } from './admission.ts';
 
 export interface HostedGroupInit<State, Command, Result> {
   readonly record: GroupRecord;
@@ -30,6 +32,8 @@ export interface HostedGroupInit<State, Command, Result> {
   readonly seed: readonly [number, number, number];
   readonly raft?: Partial<RaftOptions>;
   readonly listener: HostedGroupListener;
+  /** Who may not enter; left out, everybody with an invite may. Asked each time. */
+  readonly exclusions?: () => Exclusions;
 }
 
 export interface HostedGroupListener extends MemberListener {
@@ -59,10 +63,13 @@ function senderOf(message: GroupMessage): NodeId | null {
   return message.kind === 'Founded' ? null : message.from;
 }
 
+const readOnlyError = (): RaftError =>
+  new RaftError('READ_ONLY', 'this tab was given a read-only invite: ask a member for a full one');
+
 export class HostedGroup<State, Command, Result> {
   readonly record: GroupRecord;
   readonly #init: HostedGroupInit<State, Command, Result>;
-  readonly #links = new Map<HostId, Link>();
+  readonly #links = new Map<HostId, PeerLink>();
   /** Who asked to be a founding member, by host. */
   readonly #candidates = new Map<HostId, NodeId>();
   readonly #random: Random;
@@ -97,6 +104,7 @@ export class HostedGroup<State, Command, Result> {
    */
   propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void): Cancel {
     if (this.#stopped !== null) throw this.#stopped;
+    if (kindOf(this.record.access) === 'read-only') throw readOnlyError();
     if (this.#member !== null) return this.#member.propose(command, settle);
     return this.#proposals.add(encodeCommand(this.#init.machine, command), settle);
   }
@@ -128,18 +136,40 @@ export class HostedGroup<State, Command, Result> {
     this.#init.listener.statusChanged();
   }
 
-  /** There is a link to a host that looks for this group too. */
-  met(link: Link): void {
+  /** Whether a host may be in the group as that member, now that it has proven its key and an invite. */
+  mayEnter(host: HostId, member: NodeId): Exclusion | null {
+    return exclusionOf(this.#exclusions(), host, member);
+  }
+
+  #exclusions(): Exclusions {
+    return this.#init.exclusions?.() ?? nobodyExcluded;
+  }
+
+  /** Who may enter was changed: those who may not any more are put out. */
+  exclusionsChanged(): void {
+    for (const link of [...this.#links.values()]) {
+      const member = link.admissionTo(this.record.group)?.member;
+      const exclusion = member === undefined ? null : this.mayEnter(link.peer, member);
+      if (exclusion !== null) link.refuse(this.record.group, exclusion, 'that was committed by the group');
+    }
+  }
+
+  /** There is a link to a host that is in this group too. */
+  met(link: PeerLink): void {
     this.#links.set(link.peer, link);
     if (this.#member === null) this.#sendFrame(link, { kind: 'Join', member: this.record.member }, 'control');
     this.#toldOf(link.peer, (id) => this.#member?.peerConnected(id));
   }
 
-  closed(link: Link): void {
+  parted(link: PeerLink): void {
     if (this.#links.get(link.peer) !== link) return;
     this.#links.delete(link.peer);
     this.#candidates.delete(link.peer);
     this.#toldOf(link.peer, (id) => this.#member?.peerDisconnected(id));
+    this.#init.listener.statusChanged();
+  }
+
+  refused(_notice: RefusalNotice): void {
     this.#init.listener.statusChanged();
   }
 
@@ -148,9 +178,15 @@ export class HostedGroup<State, Command, Result> {
   }
 
   /** False for a message that its link does not vouch for. */
-  received(link: Link, message: GroupMessage): boolean {
+  received(link: PeerLink, message: GroupMessage): boolean {
+    const { group } = this.record;
+    const admission = link.admissionTo(group);
     const sender = senderOf(message);
-    if (sender !== null && hostOf(sender) !== link.peer) return false;
+    if (admission === null || (sender !== null && sender !== admission.member)) return false;
+    if (admission.kind === 'read-only' && !mayReaderSend(message)) {
+      link.refuse(group, 'read-only', `whoever may only read sends no ${message.kind}`);
+      return true;
+    }
     if (message.kind === 'Join') this.#joined(link, message);
     else if (message.kind === 'Founded') this.#founded(message);
     else if (this.#member !== null) this.#member.receive(message);
@@ -158,10 +194,10 @@ export class HostedGroup<State, Command, Result> {
     return true;
   }
 
-  #joined(link: Link, { member }: Join): void {
+  #joined(link: PeerLink, { member }: Join): void {
     if (this.#voters !== null) {
       this.#sendFrame(link, this.#foundedMessage(this.#voters), 'control');
-    } else if (this.record.founders !== null) {
+    } else if (this.record.founders !== null && link.admissionTo(this.record.group)?.kind === 'full') {
       this.#candidates.set(link.peer, member);
       this.#init.listener.statusChanged();
       this.#foundIfComplete();
@@ -246,7 +282,7 @@ export class HostedGroup<State, Command, Result> {
     return link !== undefined && this.#sendFrame(link, message, lane);
   }
 
-  #sendFrame(link: Link, message: GroupMessage, lane: Lane): boolean {
+  #sendFrame(link: PeerLink, message: GroupMessage, lane: Lane): boolean {
     return link.send(encodeFrame(this.record.group, message), lane);
   }
 

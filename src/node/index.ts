@@ -1,2 +1,42 @@
-/** The Node edge: what a process needs that a browser has no use for. */
+/** Flotilla in Node: a process is a member of a group like any tab. Needs the package @roamhq/wrtc beside this one. */
+import type { Group } from '../host/group.ts';
+import type { Host } from '../host/host.ts';
+import { decodeInvite } from '../identity/invite.ts';
+import type { MachineDefinition } from '../machine/machine.ts';
+import { type NodeHostOptions, openNodeHost } from './node-host.ts';
+
 export { LevelDatabase, type LevelOptions } from '../storage/level.ts';
+export { type NodeHostListener, type NodeHostOptions, openNodeHost } from './node-host.ts';
+
+export interface NodeJoinOptions<State, Command, Result> extends NodeHostOptions {
+  /** What is replicated: the same on every member. */
+  readonly machine: MachineDefinition<State, Command, Result>;
+  /** The invite, or a URL that has it as its fragment. */
+  readonly invite: string;
+}
+
+/**
+ * Joins a group by its invite, on a host of its own, which is closed with the group. For several groups on one host, open
+ * it with `openNodeHost`.
+ * @throws RaftError INVALID_INVITE, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
+ */
+export async function joinGroup<State, Command, Result>(
+  options: NodeJoinOptions<State, Command, Result>,
+): Promise<Group<State, Command, Result>> {
+  const invite = decodeInvite(options.invite);
+  let close = (): void => undefined;
+  const host: Host = await openNodeHost(options, {
+    idle: () => {
+      close();
+    },
+  });
+  close = () => {
+    host.close();
+  };
+  try {
+    return await host.join(options.machine, invite);
+  } catch (error) {
+    host.close();
+    throw error;
+  }
+}

@@ -1,5 +1,6 @@
 /** The contract of a host's database: who the host is, which groups it has members of, and a store for each of them. */
 import type { NodeId } from '../core/types.ts';
+import type { Access } from '../identity/access.ts';
 import type { HostIdentity } from '../identity/host-keys.ts';
 import type { GroupId } from '../ids.ts';
 import type { Storage } from './storage.ts';
@@ -10,6 +11,8 @@ export interface GroupRecord {
   readonly member: NodeId;
   /** The address of the broker through which the members find each other. */
   readonly signaling: string;
+  /** The secret that opens the group. */
+  readonly access: Access;
   /** The name of the machine that the group replicates. */
   readonly machine: string;
   /** In the founder's record, how many members found the group; null in every other. */
@@ -21,8 +24,8 @@ export interface Database extends HostIdentity {
   groups(): Promise<readonly GroupRecord[]>;
   /** @throws RaftError when the group is there already */
   addGroup(record: GroupRecord): Promise<void>;
-  /** The members of a group meet at another broker from now on. */
-  moveGroup(group: GroupId, signaling: string): Promise<void>;
+  /** The members of a group meet at another broker from now on, or we have another secret of it. */
+  moveGroup(group: GroupId, signaling: string, access: Access): Promise<void>;
   /** Forgets a group that was never founded here. */
   removeGroup(group: GroupId): Promise<void>;
   storage(group: GroupId): Storage;

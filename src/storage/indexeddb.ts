@@ -1,5 +1,6 @@
 /** A host's database in IndexedDB: who the host is, its groups, and a store for each of them. */
 import { RaftError } from '../errors.ts';
+import type { Access } from '../identity/access.ts';
 import { hostIdOfKey, type HostIdentity, isKeyPair, makeIdentity } from '../identity/host-keys.ts';
 import type { GroupId, HostId } from '../ids.ts';
 import { isGroupId, isMemberId } from '../ids.ts';
@@ -78,12 +79,12 @@ export class IndexedDbDatabase implements Database {
     }
   }
 
-  async moveGroup(group: GroupId, signaling: string): Promise<void> {
+  async moveGroup(group: GroupId, signaling: string, access: Access): Promise<void> {
     try {
       await this.#connection.use(async (database) => {
         const transaction = database.transaction('groups', 'readwrite', { durability: 'strict' });
         const record = await transaction.store.get(group);
-        if (record !== undefined) await transaction.store.put({ ...record, signaling }, group);
+        if (record !== undefined) await transaction.store.put({ ...record, signaling, access }, group);
         await transaction.done;
       });
     } catch (cause) {

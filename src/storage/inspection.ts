@@ -7,6 +7,7 @@ import type { Configuration, HardState, Index, PersistentState, Term } from '../
 import { checkState } from '../core/persistent-state.ts';
 import { crc32c } from '../encoding/crc32c.ts';
 import { RaftError } from '../errors.ts';
+import { isAccess } from '../identity/access.ts';
 import type { GroupId } from '../ids.ts';
 import type { GroupRecord } from './database.ts';
 import type { Change, GroupRecords } from './group-records.ts';
@@ -98,10 +99,13 @@ function framed(record: Uint8Array): Uint8Array {
   return frame;
 }
 
-/** A store as the pieces of a file, its records exactly as they are, damaged ones too. */
+/**
+ * A store as the pieces of a file, its records exactly as they are, damaged ones too. With them goes the secret of the
+ * group: whoever gets the file can enter it.
+ */
 export async function* exportStore(record: GroupRecord, records: GroupRecords): AsyncGenerator<Uint8Array> {
-  const { group, member, signaling, machine, founders } = record;
-  yield framed(seal([fileFormat, group, member, signaling, machine, founders]));
+  const { group, member, signaling, access, machine, founders } = record;
+  yield framed(seal([fileFormat, group, member, signaling, access, machine, founders]));
   const { start, snapshots, hardStates, entries } = await records.read();
   if (start !== undefined) yield framed(seal(['starts', [], start]));
   if (snapshots !== undefined) yield framed(seal(['snapshots', [], snapshots]));
@@ -143,6 +147,7 @@ export function readStoreFile(file: Uint8Array): StoreFile {
         group: fields.text(isGroup),
         member: fields.text(isMember),
         signaling: fields.text(isText),
+        access: fields.text(isAccess),
         machine: fields.text(isText),
         founders: fields.integerOrNull(),
       };

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { ClassicLevel } from 'classic-level';
 import type { FieldReader } from '../encoding/fields.ts';
 import { RaftError } from '../errors.ts';
+import { type Access, isAccess } from '../identity/access.ts';
 import { type HostIdentity, identityOf, type KeyBytes, makeKeyBytes } from '../identity/host-keys.ts';
 import { type GroupId, type HostId, isGroupId, isMemberId } from '../ids.ts';
 import type { Database, GroupRecord } from './database.ts';
@@ -85,17 +86,18 @@ export class LevelDatabase implements Database {
     }
   }
 
-  async moveGroup(group: GroupId, signaling: string): Promise<void> {
+  async moveGroup(group: GroupId, signaling: string, access: Access): Promise<void> {
     const record = (await this.groups()).find((known) => known.group === group);
     try {
-      if (record !== undefined) await this.#putGroup({ ...record, signaling });
+      if (record !== undefined) await this.#putGroup({ ...record, signaling, access });
     } catch (cause) {
       throw failed(`storing the address of group ${group}`, cause);
     }
   }
 
-  #putGroup({ group, member, signaling, machine, founders }: GroupRecord): Promise<void> {
-    return this.#level.put(groupKey(group), seal([group, member, signaling, machine, founders]), { sync: true });
+  #putGroup({ group, member, signaling, access, machine, founders }: GroupRecord): Promise<void> {
+    const fields = [group, member, signaling, machine, founders, access];
+    return this.#level.put(groupKey(group), seal(fields), { sync: true });
   }
 
   async removeGroup(group: GroupId): Promise<void> {
@@ -174,5 +176,6 @@ function readGroup(fields: FieldReader): GroupRecord {
     signaling: fields.text(isText),
     machine: fields.text(isText),
     founders: fields.integerOrNull(),
+    access: fields.text(isAccess),
   };
 }

@@ -1,6 +1,7 @@
 /** A database that forgets: for tests, and for a tab that wants to leave nothing behind. */
 import type { Entry, HardState, LogStart, PersistentState, Snapshot } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
+import type { Access } from '../identity/access.ts';
 import type { HostIdentity } from '../identity/host-keys.ts';
 import type { GroupId, HostId } from '../ids.ts';
 import { crc32c } from '../encoding/crc32c.ts';
@@ -199,9 +200,9 @@ export class MemoryDatabase implements Database {
     return Promise.resolve();
   }
 
-  moveGroup(group: GroupId, signaling: string): Promise<void> {
+  moveGroup(group: GroupId, signaling: string, access: Access): Promise<void> {
     const found = this.#groups.get(group);
-    if (found !== undefined) this.#groups.set(group, { ...found, record: { ...found.record, signaling } });
+    if (found !== undefined) this.#groups.set(group, { ...found, record: { ...found.record, signaling, access } });
     return Promise.resolve();
   }
 

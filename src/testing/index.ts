@@ -8,3 +8,5 @@ export {
   type StorageFault,
   type StorageHarness,
 } from './storage-acceptance.ts';
+export { linkAcceptance, type LinkHarness } from './link-acceptance.ts';
+export type { ChannelBinding, Lane, Link, LinkEnd, LinkListener, LinkPath, LinkStatistics } from '../transport/link.ts';

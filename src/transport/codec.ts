@@ -1,9 +1,9 @@
 /**
  * The wire format: every message is one flat MessagePack array
  *
- *     [version, group, kind, ...fields]
+ *     [major, group, kind, ...fields]
  *
- * with a version, the group's id, a number for the kind, and fields as the table below reads them; a list is its length
+ * with the major version, the group's id, a number for the kind, and fields as the table below reads them; a list is its length
  * and then its items, and those of a configuration are arrays. Fields behind those that are known here are ignored, so that later versions may add some. Whatever
  * arrives is checked here, before anybody believes it (N1, N3): types, ranges, lengths, and that entries follow each
  * other.
@@ -17,9 +17,13 @@ import { isSessionId } from '../machine/envelope.ts';
 import { maxMachineNameLength } from '../machine/machine.ts';
 import type { GroupMessage, RefusalReason } from './messages.ts';
 import type { RoleName } from '../core/trace.ts';
-import { maxFrameBytes } from './transport.ts';
+import { maxFrameBytes } from './link.ts';
 
-export const wireVersion = 1;
+/** Counts up with changes that older code would misread: hosts of different major versions refuse each other. */
+export const wireMajor = 2;
+
+/** Counts up with fields and kinds that older code can do without, and ignores. Told in the handshake. */
+export const wireMinor = 0;
 
 /** A frame and the group that it belongs to. */
 export interface Addressed {
@@ -280,7 +284,7 @@ const kindOfNumber = new Map(Object.entries(forms).map(([kind, { number }]) => [
 export function encodeFrame<K extends Kind>(group: GroupId, message: MessageOf<K>): Uint8Array {
   const kind: K = message.kind;
   const form = forms[kind];
-  return encode([wireVersion, group, form.number, ...form.write(message)]);
+  return encode([wireMajor, group, form.number, ...form.write(message)]);
 }
 
 /** @throws RangeError (or a DecodeError) for anything that is not a frame of this version, saying why */
@@ -288,7 +292,7 @@ export function decodeFrame(frame: Uint8Array): Addressed {
   if (frame.byteLength > maxFrameBytes) throw new RangeError(`a frame of ${frame.byteLength} bytes is too large`);
   const fields = new FieldReader(decode(frame, 2));
   const version = fields.integer();
-  if (version !== wireVersion) throw new RangeError(`version ${version} of the wire format, not ${wireVersion}`);
+  if (version !== wireMajor) throw new RangeError(`version ${version} of the wire format, not ${wireMajor}`);
   const group = fields.text(isGroupId);
   const kind = kindOfNumber.get(fields.integer());
   if (kind === undefined) throw new RangeError('an unknown kind of message');

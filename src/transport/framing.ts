@@ -6,7 +6,7 @@
  *     byte 0       1: a frame begins, 2: it ends, 4: bulk lane
  *     byte 1..4    only where a frame begins and does not end: its length, big-endian
  */
-import { type Lane, maxFrameBytes } from './transport.ts';
+import { type Lane, maxFrameBytes } from './link.ts';
 
 /** What a message may hold in all: the size up to which browsers of every age agree. */
 export const maxMessageBytes: number = 16 * 1024;
@@ -39,6 +39,11 @@ export function* fragments(frame: Uint8Array, lane: Lane): Generator<Uint8Array<
   }
 }
 
+/** The lane that a message is of. */
+export function laneOf(message: Uint8Array): Lane {
+  return ((message[0] ?? 0) & bulk) === 0 ? 'control' : 'bulk';
+}
+
 interface PartialFrame {
   readonly frame: Uint8Array;
   filled: number;
@@ -55,7 +60,7 @@ export class Reassembler {
   take(message: Uint8Array): Uint8Array | null {
     const flags = message[0];
     if (flags === undefined || flags > (begins | ends | bulk)) throw new RangeError('a message without a valid header');
-    const lane: Lane = (flags & bulk) === 0 ? 'control' : 'bulk';
+    const lane = laneOf(message);
     const isWhole = (flags & begins) !== 0 && (flags & ends) !== 0;
     if (isWhole) return message.subarray(1);
     const partial = (flags & begins) === 0 ? this.#partial[lane] : this.#begin(message, lane);

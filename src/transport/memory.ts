@@ -1,104 +1,172 @@
-/** Links within one process, for tests: a frame that is sent is delivered once the present event is dealt with. */
-import type { HostId } from '../ids.ts';
-import type { Connector, ConnectorFactory, Lane, Link, LinkListener, TopicListener } from './transport.ts';
+/**
+ * A mesh within one process, for tests: whoever is in the same group is linked at once. Nobody is between the ends, so keys
+ * and secrets are taken as they are shown; who may enter, and as whom, is asked as everywhere.
+ */
+import type { RefusalReason } from '../identity/refusals.ts';
+import type { GroupId, HostId } from '../ids.ts';
+import { closedHere, type Lane, type LinkEnd } from './link.ts';
+import { type Defer, MemoryLink } from './memory-link.ts';
+import type {
+  Admission,
+  Connector,
+  ConnectorFactory,
+  GroupDiagnosis,
+  GroupEntry,
+  GroupListener,
+  MeshListener,
+  PeerLink,
+} from './transport.ts';
+
+interface Joined {
+  readonly entry: GroupEntry;
+  readonly listener: GroupListener;
+}
 
 interface Participant {
   readonly host: HostId;
-  readonly listener: LinkListener;
-  readonly topics: Map<string, TopicListener>;
-  readonly links: Map<HostId, MemoryLink>;
+  readonly listener: MeshListener;
+  readonly groups: Map<GroupId, Joined>;
+  readonly links: Map<HostId, MemoryPeerLink>;
 }
 
 export class MemoryNetwork {
   readonly #participants = new Set<Participant>();
-  readonly #defer: (run: () => void) => void;
+  readonly #defer: Defer;
 
   /** @param defer runs something later, in the order in which it was given */
-  constructor(defer: (run: () => void) => void = queueMicrotask) {
+  constructor(defer: Defer = queueMicrotask) {
     this.#defer = defer;
   }
 
-  readonly connector: ConnectorFactory = (host, listener): Connector => {
-    const participant: Participant = { host, listener, topics: new Map(), links: new Map() };
+  connector(host: HostId): ConnectorFactory {
+    return (listener) => this.#connect({ host, listener, groups: new Map(), links: new Map() });
+  }
+
+  #connect(participant: Participant): Connector {
+    const { groups, links } = participant;
     this.#participants.add(participant);
     return {
-      join: (broker, topic, topicListener) => {
-        const place = `${broker} ${topic}`;
-        participant.topics.set(place, topicListener);
+      join: (entry, listener) => {
+        const { group } = entry.credentials;
+        groups.set(group, { entry, listener });
         this.#defer(() => {
-          topicListener.signalingChanged('connected');
-          this.#introduce(participant, place);
+          listener.signalingChanged('connected');
+          this.#introduce(participant, group);
         });
-        return () => participant.topics.delete(place);
+        return () => {
+          groups.delete(group);
+          for (const link of [...links.values()]) link.leave(group);
+        };
       },
+      diagnose: (group) => Promise.resolve(diagnosis(participant, group)),
       close: () => {
         this.#participants.delete(participant);
-        participant.topics.clear();
-        for (const link of [...participant.links.values()]) link.close();
+        groups.clear();
+        for (const link of [...links.values()]) link.close();
       },
     };
-  };
+  }
 
-  #introduce(newcomer: Participant, place: string): void {
+  #introduce(newcomer: Participant, group: GroupId): void {
+    const here = newcomer.groups.get(group);
     for (const other of this.#participants) {
-      if (other === newcomer || !other.topics.has(place) || !newcomer.topics.has(place)) continue;
-      const [there, here] = this.#link(newcomer, other);
-      newcomer.topics.get(place)?.met(there);
-      other.topics.get(place)?.met(here);
+      const there = other.groups.get(group);
+      if (other === newcomer || here === undefined || there === undefined) continue;
+      if (here.entry.broker !== there.entry.broker) continue;
+      const [link, back] = this.#link(newcomer, other);
+      const isLetIn = there.entry.mayEnter(newcomer.host, here.entry.member) === null;
+      if (!isLetIn || here.entry.mayEnter(other.host, there.entry.member) !== null) continue;
+      link.admit(group, { member: there.entry.member, kind: there.entry.credentials.kind });
+      back.admit(group, { member: here.entry.member, kind: here.entry.credentials.kind });
+      here.listener.met(link);
+      there.listener.met(back);
     }
   }
 
-  #link(one: Participant, other: Participant): [MemoryLink, MemoryLink] {
+  #link(one: Participant, other: Participant): [MemoryPeerLink, MemoryPeerLink] {
     const [known, knownBack] = [one.links.get(other.host), other.links.get(one.host)];
     if (known !== undefined && knownBack !== undefined) return [known, knownBack];
-    const there = new MemoryLink(other.host, one, this.#defer);
-    const back = new MemoryLink(one.host, other, this.#defer);
-    there.connect(back);
-    back.connect(there);
+    const [there, back] = [new MemoryPeerLink(other.host, one), new MemoryPeerLink(one.host, other)];
+    const [near, far] = MemoryLink.pair(there, back, this.#defer);
+    there.attach(near, back);
+    back.attach(far, there);
     return [there, back];
   }
 }
 
-class MemoryLink implements Link {
-  readonly peer: HostId;
-  readonly bufferedBytes = 0;
-  readonly #owner: Participant;
-  readonly #defer: (run: () => void) => void;
-  #far: MemoryLink | null = null;
+function diagnosis({ groups, links }: Participant, group: GroupId): GroupDiagnosis {
+  const dropped = { 'not-sealed': 0, replayed: 0, 'for-another': 0 };
+  const peers = [...links.values()]
+    .filter((link) => link.admissionTo(group) !== null)
+    .map(({ peer }) => {
+      const state = 'connected' as const;
+      return { host: peer, state, detail: 'in one process', failures: 0, signaling: null, link: null };
+    });
+  return { signaling: groups.has(group) ? 'connected' : 'closed', dropped, peers, refusals: [] };
+}
 
-  constructor(peer: HostId, owner: Participant, defer: (run: () => void) => void) {
+class MemoryPeerLink implements PeerLink {
+  readonly peer: HostId;
+  readonly #owner: Participant;
+  readonly #admissions = new Map<GroupId, Admission>();
+  #link: MemoryLink | null = null;
+  #far: MemoryPeerLink | null = null;
+
+  constructor(peer: HostId, owner: Participant) {
     this.peer = peer;
     this.#owner = owner;
-    this.#defer = defer;
   }
 
-  connect(far: MemoryLink): void {
+  attach(link: MemoryLink, far: MemoryPeerLink): void {
+    this.#link = link;
     this.#far = far;
     this.#owner.links.set(this.peer, this);
   }
 
-  send(frame: Uint8Array, _lane: Lane): boolean {
-    const far = this.#far;
-    if (far === null) return false;
-    const copy = frame.slice();
-    this.#defer(() => {
-      far.#receive(copy);
-    });
-    return true;
+  admit(group: GroupId, admission: Admission): void {
+    this.#admissions.set(group, admission);
   }
 
-  #receive(frame: Uint8Array): void {
-    if (this.#far !== null) this.#owner.listener.received(this, frame);
+  admissionTo(group: GroupId): Admission | null {
+    return this.#admissions.get(group) ?? null;
   }
 
-  close(): void {
-    const far = this.#far;
-    if (far === null) return;
-    this.#far = null;
+  send(frame: Uint8Array, lane: Lane): boolean {
+    return this.#link?.send(frame, lane) === true;
+  }
+
+  received(frame: Uint8Array): void {
+    this.#owner.listener.received(this, frame);
+  }
+
+  refuse(group: GroupId, reason: RefusalReason, detail: string): void {
+    this.#owner.groups.get(group)?.listener.refused({ peer: this.peer, by: 'us', reason, detail });
+    this.#far?.wasRefused(group, reason, detail);
+    this.leave(group);
+  }
+
+  wasRefused(group: GroupId, reason: RefusalReason, detail: string): void {
+    this.#owner.groups.get(group)?.listener.refused({ peer: this.peer, by: 'them', reason, detail });
+  }
+
+  /** Neither end is in the group with the other any more. */
+  leave(group: GroupId): void {
+    this.part(group);
+    this.#far?.part(group);
+  }
+
+  part(group: GroupId): void {
+    if (this.#admissions.delete(group)) this.#owner.groups.get(group)?.listener.parted(this);
+  }
+
+  closed(): void {
     this.#owner.links.delete(this.peer);
-    this.#defer(() => {
-      this.#owner.listener.closed(this);
-    });
-    far.close();
+    for (const group of [...this.#admissions.keys()]) this.part(group);
+  }
+
+  close(end: LinkEnd = closedHere): void {
+    // Whoever comes back is linked anew.
+    this.#owner.links.delete(this.peer);
+    this.#link?.close(end);
   }
 }

@@ -8,6 +8,7 @@ import {
   protocolVersion,
   type ServerMessage,
 } from '../../signaling-server/protocol.ts';
+import { Backoff, type Timers } from './timers.ts';
 import type { SignalingState } from './transport.ts';
 
 /** What happens in a topic at the broker. */
@@ -37,21 +38,22 @@ export type WebSocketFactory = (url: string) => WebSocket;
 export class SignalingClient {
   readonly #url: string;
   readonly #open: WebSocketFactory;
-  /** A number in [0, 1), for spreading those who lost the same broker at the same time. */
-  readonly #random: () => number;
+  readonly #timers: Timers;
   readonly #topics = new Map<string, SignalingListener>();
   #socket: WebSocket | null = null;
   #state: SignalingState = 'connecting';
+  #isUnknownKind = false;
   readonly #pauses: SignalingPauses;
-  #pauseMs: number;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #backoff: Backoff;
+  #stopRetry: () => void = () => undefined;
 
-  constructor(url: string, open: WebSocketFactory, random: () => number, pauses: SignalingPauses = defaultPauses) {
+  constructor(url: string, open: WebSocketFactory, timers: Timers, pauses: SignalingPauses = defaultPauses) {
     this.#pauses = pauses;
-    this.#pauseMs = pauses.firstMs;
+    // Those who lost the same broker at the same time come back at different ones.
+    this.#backoff = new Backoff(pauses.firstMs, pauses.longestMs, () => timers.random());
     this.#url = url;
     this.#open = open;
-    this.#random = random;
+    this.#timers = timers;
     this.#connect();
   }
 
@@ -80,7 +82,7 @@ export class SignalingClient {
   close(): void {
     this.#topics.clear();
     this.#setState('closed');
-    clearTimeout(this.#timer);
+    this.#stopRetry();
     this.#socket?.close();
   }
 
@@ -90,8 +92,7 @@ export class SignalingClient {
       socket = this.#open(this.#url);
     } catch {
       // An address that this page may not connect to, such as one without encryption from a page with it.
-      this.#pauseMs = this.#pauses.longestMs;
-      this.#lost();
+      this.#lost(this.#pauses.longestMs);
       return;
     }
     this.#socket = socket;
@@ -99,23 +100,19 @@ export class SignalingClient {
       if (this.#state !== 'closed' && typeof data === 'string') this.#receive(data);
     };
     socket.onclose = () => {
-      this.#lost();
+      this.#lost(this.#isUnknownKind ? this.#pauses.longestMs : this.#backoff.next());
     };
     // Nothing to be learned from it: 'close' follows.
     socket.onerror = () => undefined;
   }
 
-  #lost(): void {
+  #lost(pauseMs: number): void {
     this.#socket = null;
     if (this.#state === 'closed') return;
     this.#setState('connecting');
-    this.#timer = setTimeout(
-      () => {
-        this.#connect();
-      },
-      this.#pauseMs * (0.5 + this.#random() / 2),
-    );
-    this.#pauseMs = Math.min(2 * this.#pauseMs, this.#pauses.longestMs);
+    this.#stopRetry = this.#timers.after(pauseMs, () => {
+      this.#connect();
+    });
   }
 
   #setState(state: SignalingState): void {
@@ -147,9 +144,14 @@ export class SignalingClient {
       case 'relay':
         this.#topics.get(message.topic)?.relayed(message.from, message.data);
         break;
+      case 'draining':
+        // The broker goes: another connection may find another broker.
+        this.#socket?.close();
+        break;
       case 'error':
         this.#refused(message.topic);
         break;
+      case 'founding':
       case undefined:
         break;
     }
@@ -160,22 +162,20 @@ export class SignalingClient {
     const listener = topic === null ? undefined : this.#topics.get(topic);
     if (topic === null || listener === undefined) return;
     listener.stateChanged('connecting');
-    setTimeout(
-      () => {
-        if (this.#state === 'connected' && this.#topics.has(topic)) this.#send({ type: 'join', topic });
-      },
-      this.#pauses.rejoinMs * (0.5 + this.#random()),
-    );
+    this.#timers.after(this.#pauses.rejoinMs * (0.5 + this.#timers.random()), () => {
+      if (this.#state === 'connected' && this.#topics.has(topic)) this.#send({ type: 'join', topic });
+    });
   }
 
   #welcomed(protocol: number): void {
     if (protocol !== protocolVersion) {
       // Another kind of broker: trying again soon would not make it understand us.
-      this.#pauseMs = this.#pauses.longestMs;
+      this.#isUnknownKind = true;
       this.#socket?.close();
       return;
     }
-    this.#pauseMs = this.#pauses.firstMs;
+    this.#isUnknownKind = false;
+    this.#backoff.reset();
     this.#state = 'connected';
     for (const topic of this.#topics.keys()) this.#send({ type: 'join', topic });
   }
@@ -205,6 +205,8 @@ function parse(text: string): ServerMessage | null {
         return isText('topic', 'peer');
       case 'relay':
         return isText('topic', 'from', 'data');
+      case 'draining':
+        return true;
       case 'error':
         return isText('code', 'message') && (message.topic === null || isText('topic'));
       default:

@@ -1,13 +1,16 @@
 /**
- * The contracts of transport. A link carries frames between two hosts; a connector makes links to whoever is in the same
- * topic. Frames may be lost, but only with their link, or when `send` says so; they never arrive in part.
+ * The contracts of transport towards the layers above: how a member sends to another, and how a host meets the others of
+ * its groups. Whoever is met has proven its key, and its right to be in the group.
  */
 import type { NodeId } from '../core/types.ts';
-import type { HostId } from '../ids.ts';
+import type { AccessKind, Credentials } from '../identity/access.ts';
+import type { RefusalReason } from '../identity/refusals.ts';
+import type { GroupId, HostId } from '../ids.ts';
+import type { Lane, LinkEnd, LinkPath, LinkStatistics } from './link.ts';
 import type { MemberMessage } from './messages.ts';
 
-/** `control` is for what must not wait: heartbeats, votes, answers. `bulk` gives way when the link is slow. */
-export type Lane = 'control' | 'bulk';
+export type { Lane } from './link.ts';
+export { maxFrameBytes } from './link.ts';
 
 /** How a member reaches the other members of its group: best effort. */
 export interface Transport {
@@ -15,46 +18,108 @@ export interface Transport {
   send(to: NodeId, message: MemberMessage, lane: Lane): boolean;
 }
 
-/** Larger frames are refused by both sides. */
-export const maxFrameBytes: number = 4 * 1024 * 1024;
+/** As whom a host has entered a group. */
+export interface Admission {
+  readonly member: NodeId;
+  readonly kind: AccessKind;
+}
 
-export interface Link {
+/** A link to a host that has proven who it is. */
+export interface PeerLink {
   readonly peer: HostId;
-  /** Bytes that were accepted and have not left yet. */
-  readonly bufferedBytes: number;
+  /** As whom the host at the other end has entered a group here; null when it has not, and nothing it says of it counts. */
+  admissionTo(group: GroupId): Admission | null;
   /** False when the frame was certainly not sent. */
   send(frame: Uint8Array, lane: Lane): boolean;
+  /** Puts the host out of a group, and tells it why. */
+  refuse(group: GroupId, reason: RefusalReason, detail: string): void;
   /** Both sides hear of it; what was sent before may be lost. */
-  close(): void;
+  close(end?: LinkEnd): void;
 }
 
 /** What happens on links, wherever they were made. */
-export interface LinkListener {
-  received(link: Link, frame: Uint8Array): void;
-  /** The link is of no use any more. Called once for each link that was met. */
-  closed(link: Link): void;
+export interface MeshListener {
+  received(link: PeerLink, frame: Uint8Array): void;
 }
 
 /** Whether the broker can be reached at the moment. Links that are open do not need it. */
 export type SignalingState = 'connecting' | 'connected' | 'closed';
 
-/** What happens in one topic. */
-export interface TopicListener {
-  /** There is an open link to somebody who is in this topic too. May be called again for the same link. */
-  met(link: Link): void;
+/** Why a host may not enter a group, whatever it can prove. */
+export type Exclusion = 'removed-incarnation' | 'banned-key';
+
+/** A group that this host wants to meet others in. */
+export interface GroupEntry {
+  readonly credentials: Credentials;
+  /** The address of the signaling server. */
+  readonly broker: string;
+  /** Our member. */
+  readonly member: NodeId;
+  /** Null when a host may enter as that member. Asked each time, with keys and secrets proven already. */
+  mayEnter(host: HostId, member: NodeId): Exclusion | null;
+}
+
+/** Somebody was not let in, here or by the other end. */
+export interface RefusalNotice {
+  readonly peer: HostId | null;
+  readonly by: 'us' | 'them';
+  readonly reason: RefusalReason;
+  readonly detail: string;
+}
+
+/** What happens in one group. */
+export interface GroupListener {
+  /** There is an open link to a host that is in this group too: each end has let the other in. */
+  met(link: PeerLink): void;
+  /** The link is closed, or the host has left the group. Called once for each link that was met. */
+  parted(link: PeerLink): void;
+  refused(notice: RefusalNotice): void;
   signalingChanged(state: SignalingState): void;
+}
+
+/** How it stands between this host and another one of a group: what one wants to know when they are not connected. */
+export interface PeerDiagnosis {
+  readonly host: HostId;
+  readonly state:
+    | 'connected'
+    /** An attempt is under way; `detail` says how far it has come. */
+    | 'connecting'
+    /** The other host is the one that offers, and has not. */
+    | 'waiting-for-offer'
+    /** Neither a broker nor another host brings our signals to it. */
+    | 'no-signaling'
+    | 'no-candidates'
+    | 'ice-failed'
+    | 'channels-failed'
+    | 'handshake-refused'
+    | 'version-mismatch';
+  readonly detail: string;
+  /** Attempts that came to nothing since we were last connected. */
+  readonly failures: number;
+  /** Through whom our signals would go to it. */
+  readonly signaling: 'broker' | 'mesh' | null;
+  readonly link: (LinkPath & LinkStatistics & { readonly pingMs: number | null }) | null;
+}
+
+export interface GroupDiagnosis {
+  readonly signaling: SignalingState;
+  /** Sealed messages that could not be opened, by why not. */
+  readonly dropped: Readonly<Record<'not-sealed' | 'replayed' | 'for-another', number>>;
+  readonly peers: readonly PeerDiagnosis[];
+  /** The last refusals, the newest last. */
+  readonly refusals: readonly RefusalNotice[];
 }
 
 export interface Connector {
   /**
-   * Looks for hosts in a topic, until told to stop, and sees to it that there is a link to each: one for each host,
-   * however many topics it shares with us. Stopping closes no links.
-   * @param broker the address of the signaling server
+   * Looks for hosts in a group, until told to stop, and sees to it that there is a link to each: one for each host,
+   * however many groups it shares with us.
    */
-  join(broker: string, topic: string, listener: TopicListener): () => void;
+  join(entry: GroupEntry, listener: GroupListener): () => void;
+  diagnose(group: GroupId): Promise<GroupDiagnosis>;
   /** Stops looking, and closes all links. */
   close(): void;
 }
 
 /** Makes a connector for a host. */
-export type ConnectorFactory = (host: HostId, listener: LinkListener) => Connector;
+export type ConnectorFactory = (listener: MeshListener) => Connector;

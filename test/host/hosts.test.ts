@@ -1,15 +1,17 @@
 /** Hosts in virtual time, over links within the process: how groups are founded, joined, opened and closed. */
 import { describe, expect, test } from 'vitest';
 import { toBase64Url } from '../../src/encoding/base64url.ts';
+import type { Exclusions } from '../../src/host/admission.ts';
 import type { Group } from '../../src/host/group.ts';
 import { Host } from '../../src/host/host.ts';
-import { decodeInvite } from '../../src/host/invite.ts';
+import { decodeInvite } from '../../src/identity/invite.ts';
+import { deriveCredentials } from '../../src/identity/access.ts';
 import { makeIdentity } from '../../src/identity/host-keys.ts';
-import type { HostId } from '../../src/ids.ts';
+import type { HostId, NodeId } from '../../src/ids.ts';
 import { defineMachine } from '../../src/machine/reducer.ts';
 import { MemoryDatabase } from '../../src/storage/memory.ts';
 import { MemoryNetwork } from '../../src/transport/memory.ts';
-import type { Link } from '../../src/transport/transport.ts';
+import type { PeerLink } from '../../src/transport/transport.ts';
 import { VirtualClock } from '../group/world.ts';
 
 const list = defineMachine({
@@ -34,13 +36,14 @@ class Tabs {
   readonly databases: MemoryDatabase[] = [];
   #random = 0;
 
-  open(number: number): Host {
+  open(number: number, exclusions?: () => Exclusions): Host {
     const host = toBase64Url(new Uint8Array(16).fill(number + 1)) as HostId;
     const database = (this.databases[number] ??= new MemoryDatabase({ host, keys }));
     return new Host({
       database,
       clock: this.clock,
-      connector: this.network.connector,
+      ...(exclusions && { exclusions }),
+      connector: this.network.connector(host),
       fillRandom: (bytes) => {
         this.#random++;
         bytes.forEach((_, i) => (bytes[i] = (this.#random * 37 + i * 11 + number) & 0xff));
@@ -393,24 +396,33 @@ describe('a listener that throws', () => {
 });
 
 describe('N1 whoever is linked', () => {
-  const intruder = (tabs: Tabs, topic: string) => {
+  /** Somebody who has the invite, and no good intentions. */
+  const intruder = async (tabs: Tabs, invite: string) => {
+    const { group, access } = decodeInvite(invite);
+    const credentials = await deriveCredentials(group, access);
     const received: Uint8Array[] = [];
-    const state = { link: null as Link | null, isClosed: false };
+    const state = { link: null as PeerLink | null, isClosed: false, refusals: [] as string[] };
     const id = toBase64Url(new Uint8Array(16).fill(99)) as HostId;
-    const connector = tabs.network.connector(id, {
-      received: (_link, frame) => received.push(frame),
-      closed: () => (state.isClosed = true),
-    });
-    connector.join(broker, topic, { met: (link) => (state.link ??= link), signalingChanged: () => undefined });
-    return { state, received, id };
+    const member = `${id}.IIIIIIIIIII` as NodeId;
+    const connector = tabs.network.connector(id)({ received: (_link, frame) => received.push(frame) });
+    connector.join(
+      { credentials, broker, member, mayEnter: () => null },
+      {
+        met: (link) => (state.link ??= link),
+        parted: () => (state.isClosed = true),
+        refused: ({ reason }) => state.refusals.push(reason),
+        signalingChanged: () => undefined,
+      },
+    );
+    await tabs.until(() => state.link !== null, 'the link');
+    return { state, received, id, member };
   };
 
   test('and sends what nobody understands is disconnected, and the group goes on', async () => {
     const tabs = new Tabs();
     const { groups } = await tabs.found(1);
     const [group] = groups as [List];
-    const { state } = intruder(tabs, group.id);
-    await tabs.until(() => state.link !== null, 'the link');
+    const { state } = await intruder(tabs, group.invite);
     for (let i = 0; i < 20; i++) state.link?.send(new Uint8Array([1, 2, 3, i]), 'control');
     await tabs.until(() => state.isClosed, 'the door');
     expect(await tabs.outcome(group.propose('x'))).toBe(1);
@@ -420,8 +432,7 @@ describe('N1 whoever is linked', () => {
     const tabs = new Tabs();
     const { groups } = await tabs.found(2);
     const [a, b] = groups as [List, List];
-    const { state } = intruder(tabs, a.id);
-    await tabs.until(() => state.link !== null, 'the link');
+    const { state } = await intruder(tabs, a.invite);
     const { encodeFrame } = await import('../../src/transport/codec.ts');
     const term = 1_000_000;
     const forged = encodeFrame(a.id, {
@@ -435,5 +446,65 @@ describe('N1 whoever is linked', () => {
     for (let i = 0; i < 10; i++) state.link?.send(forged, 'control');
     await tabs.until(() => state.isClosed, 'the door');
     expect(a.status().member?.term).toBeLessThan(term);
+  });
+
+  test('with an invite to read only is put out as soon as it proposes or votes, and may say what learners say', async () => {
+    const tabs = new Tabs();
+    const { groups } = await tabs.found(1);
+    const [a] = groups as [List];
+    const { encodeFrame } = await import('../../src/transport/codec.ts');
+    const { state, member, received } = await intruder(tabs, a.readOnlyInvite);
+    const to = a.memberId;
+    state.link?.send(encodeFrame(a.id, { kind: 'HeartbeatResponse', from: member, to, term: 1, round: 0 }), 'control');
+    state.link?.send(encodeFrame(a.id, { kind: 'Join', member }), 'control');
+    await tabs.until(() => received.length > 0, 'the list of members');
+    expect(state.refusals).toEqual([]);
+    const commands = [Uint8Array.of(1)];
+    const session = 'AAAAAAAAAAAAAAAAAAAAAA' as never;
+    state.link?.send(
+      encodeFrame(a.id, { kind: 'Propose', from: member, to, session, sequence: 1, known: 0, commands }),
+      'bulk',
+    );
+    await tabs.until(() => state.refusals.length > 0, 'the refusal');
+    expect(state.refusals).toEqual(['read-only']);
+    expect(state.isClosed).toBe(true);
+    expect(a.state).toEqual([]);
+  });
+});
+
+describe('whoever is excluded', () => {
+  const nobody = () => ({ banned: new Set<HostId>(), removed: new Set<NodeId>() });
+
+  test('by a ban does not come in, and nobody else is kept out', async () => {
+    const tabs = new Tabs();
+    const exclusions = nobody();
+    const first = await tabs.open(0, () => exclusions).create(list, broker, 2);
+    const second = tabs.open(1);
+    exclusions.banned.add(second.id);
+    const banned = await second.join(list, decodeInvite(first.invite));
+    const third = await tabs.open(2).join(list, decodeInvite(first.invite));
+    await tabs.until(() => [first, third].every(running), 'the founding with the third');
+    expect(banned.status().phase).toBe('founding');
+    expect(first.status().member?.members.map(({ id }) => id)).not.toContain(banned.memberId);
+  });
+
+  test('by removal, while it is there, is put out when that is known, and does not come back', async () => {
+    const tabs = new Tabs();
+    const exclusions = nobody();
+    const host = tabs.open(0, () => exclusions);
+    const first = await host.create(list, broker, 2);
+    const other = tabs.open(1);
+    const second = await other.join(list, decodeInvite(first.invite));
+    const connected = () => first.status().member?.members.map((member) => member.connected);
+    await tabs.until(() => connected()?.every(Boolean) === true, 'the two to be linked');
+    exclusions.removed.add(second.memberId);
+    expect(connected()).toEqual([true, true]);
+    host.exclusionsChanged(first.id);
+    await tabs.until(() => connected()?.includes(false) === true, 'the removed one to be out');
+    other.close();
+    const again = await tabs.open(1).join(list, decodeInvite(first.invite));
+    expect(again.memberId).toBe(second.memberId);
+    tabs.clock.pass(5000);
+    expect(connected()).toContain(false);
   });
 });

@@ -38,8 +38,8 @@ describe.each<[string, () => Promise<() => Promise<Database>>]>([
     const again = await open();
     expect(again.host).toBe(database.host);
     expect(await again.groups()).toEqual([record(group)]);
-    await again.moveGroup(group, 'ws://127.0.0.1:2');
-    await again.moveGroup(otherGroup, 'ws://127.0.0.1:2');
+    await again.moveGroup(group, 'ws://127.0.0.1:2', record(group).access);
+    await again.moveGroup(otherGroup, 'ws://127.0.0.1:2', record(group).access);
     expect(await again.groups()).toEqual([{ ...record(group), signaling: 'ws://127.0.0.1:2' }]);
     await again.removeGroup(group);
     expect(await again.groups()).toEqual([]);

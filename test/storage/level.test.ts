@@ -56,7 +56,7 @@ describe('the LevelDB database', () => {
     expect(await crypto.subtle.verify('Ed25519', before.keys.publicKey, signature, message)).toBe(true);
     await expect(crypto.subtle.exportKey('pkcs8', again.keys.privateKey)).rejects.toThrow();
     expect(await again.groups()).toEqual([record(group)]);
-    await again.moveGroup(group, 'ws://127.0.0.1:2');
+    await again.moveGroup(group, 'ws://127.0.0.1:2', record(group).access);
     expect(await again.groups()).toEqual([{ ...record(group), signaling: 'ws://127.0.0.1:2' }]);
     const restarted = await storeOf(again);
     expect(restarted.state).toMatchObject({ start: { index: 3 }, snapshot, entries: range(4, 9, 1) });

@@ -1,5 +1,6 @@
 /** What the tests of the stores share: names, and a place to store in for each case of the acceptance suite. */
 import type { NodeId } from '../../src/core/types.ts';
+import type { Access } from '../../src/identity/access.ts';
 import type { GroupId, HostId } from '../../src/ids.ts';
 import type { GroupRecord } from '../../src/storage/database.ts';
 import type { GroupRecords } from '../../src/storage/group-records.ts';
@@ -16,6 +17,7 @@ export const record = (id: GroupId): GroupRecord => ({
   group: id,
   member: `${host}.IIIIIIIIIII` as NodeId,
   signaling: 'ws://127.0.0.1:1',
+  access: `f${'S'.repeat(43)}` as Access,
   machine: 'counter',
   founders: null,
 });

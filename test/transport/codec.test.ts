@@ -5,7 +5,7 @@ import type { Entry, NodeId } from '../../src/core/types.ts';
 import { encode } from '../../src/encoding/msgpack.ts';
 import type { GroupId } from '../../src/ids.ts';
 import type { SessionId } from '../../src/machine/envelope.ts';
-import { decodeFrame, encodeFrame, wireVersion } from '../../src/transport/codec.ts';
+import { decodeFrame, encodeFrame, wireMajor } from '../../src/transport/codec.ts';
 import type { GroupMessage } from '../../src/transport/messages.ts';
 
 const group = 'GGGGGGGGGGGGGGGGGGGGGG' as GroupId;
@@ -136,7 +136,7 @@ const messages: fc.Arbitrary<GroupMessage> = fc.oneof(
   fc.record({ kind: fc.constant('Founded'), machine: fc.string({ maxLength: 100 }), voters: fc.array(id) }),
 );
 
-const heartbeat = [wireVersion, group, 7, 'a', 'b', 1, 0, 4];
+const heartbeat = [wireMajor, group, 7, 'a', 'b', 1, 0, 4];
 
 describe('a frame', () => {
   test('of every kind comes back as it was', () => {
@@ -166,24 +166,24 @@ describe('a frame', () => {
 });
 
 describe('N3 a frame is refused', () => {
-  const append = (...fields: unknown[]): unknown[] => [wireVersion, group, 5, 'a', 'b', ...fields];
+  const append = (...fields: unknown[]): unknown[] => [wireMajor, group, 5, 'a', 'b', ...fields];
   const bytes = new Uint8Array([1]);
 
   test.each<[string, unknown]>([
     ['when it is no array', { version: 1 }],
     ['when it is empty', []],
-    ['of another version', [wireVersion + 1, group, 7, 'a', 'b', 1, 0]],
-    ['without a group', [wireVersion, 'short', 7, 'a', 'b', 1, 0]],
-    ['of an unknown kind', [wireVersion, group, 99, 'a', 'b', 1, 0]],
+    ['of another version', [wireMajor + 1, group, 7, 'a', 'b', 1, 0]],
+    ['without a group', [wireMajor, 'short', 7, 'a', 'b', 1, 0]],
+    ['of an unknown kind', [wireMajor, group, 99, 'a', 'b', 1, 0]],
     ['with a field too few', heartbeat.slice(0, -1)],
-    ['with a negative term', [wireVersion, group, 7, 'a', 'b', -1, 0]],
-    ['with a fraction for a term', [wireVersion, group, 7, 'a', 'b', 1.5, 0]],
-    ['with a term beyond the safe integers', [wireVersion, group, 7, 'a', 'b', 2 ** 53, 0]],
-    ['with text for a term', [wireVersion, group, 7, 'a', 'b', '1', 0]],
-    ['with null for a term', [wireVersion, group, 7, 'a', 'b', null, 0]],
-    ['with a number for a sender', [wireVersion, group, 7, 1, 'b', 1, 0]],
-    ['with an endless sender', [wireVersion, group, 7, 'a'.repeat(65), 'b', 1, 0]],
-    ['with an array inside', [wireVersion, group, 7, ['a'], 'b', 1, 0]],
+    ['with a negative term', [wireMajor, group, 7, 'a', 'b', -1, 0]],
+    ['with a fraction for a term', [wireMajor, group, 7, 'a', 'b', 1.5, 0]],
+    ['with a term beyond the safe integers', [wireMajor, group, 7, 'a', 'b', 2 ** 53, 0]],
+    ['with text for a term', [wireMajor, group, 7, 'a', 'b', '1', 0]],
+    ['with null for a term', [wireMajor, group, 7, 'a', 'b', null, 0]],
+    ['with a number for a sender', [wireMajor, group, 7, 1, 'b', 1, 0]],
+    ['with an endless sender', [wireMajor, group, 7, 'a'.repeat(65), 'b', 1, 0]],
+    ['with an array inside', [wireMajor, group, 7, ['a'], 'b', 1, 0]],
     ['with entries of a later term than its own', append(2, 0, 0, 0, 1, 3, 1, bytes)],
     ['with entries of falling terms', append(2, 0, 0, 0, 2, 2, 1, bytes, 1, 1, bytes)],
     ['with entries older than the one before them', append(5, 7, 4, 0, 1, 3, 1, bytes)],
@@ -192,7 +192,7 @@ describe('N3 a frame is refused', () => {
     ['with text for a command', append(2, 0, 0, 0, 1, 2, 1, 'text')],
     ['with half an entry', append(2, 0, 0, 0, 1, 2, 1)],
     ['with fewer entries than it says', append(2, 0, 0, 0, 4_000_000_000, 2, 1, bytes)],
-    ['with a sequence of 0', [wireVersion, group, 16, 'a', 'b', 's', 0, 0]],
+    ['with a sequence of 0', [wireMajor, group, 16, 'a', 'b', 's', 0, 0]],
   ])('%s', (_, frame) => {
     expect(() => decodeFrame(encode(frame))).toThrow();
   });

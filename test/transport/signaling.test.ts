@@ -2,6 +2,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { WebSocket as NodeWebSocket } from 'ws';
 import { createSignalingServer, type SignalingServer } from '../../signaling-server/index.ts';
+import { plainTimers } from '../../src/transport/timers.ts';
 import { SignalingClient, type SignalingListener } from '../../src/transport/signaling.ts';
 
 const pauses = { firstMs: 5, longestMs: 20, rejoinMs: 20 };
@@ -55,7 +56,7 @@ async function start(options: Parameters<typeof createSignalingServer>[0] = {}):
 }
 
 function connect(url: string): SignalingClient {
-  const client = new SignalingClient(url, open, () => 0.5, pauses);
+  const client = new SignalingClient(url, open, { ...plainTimers, random: () => 0.5 }, pauses);
   closing.push(client);
   return client;
 }
@@ -112,7 +113,7 @@ test('an address that the page may not connect to is no end of the world', () =>
     throw new DOMException('insecure', 'SecurityError');
   };
   const witness = new Witness();
-  const client = new SignalingClient('ws://x', refusing, () => 0.5, pauses);
+  const client = new SignalingClient('ws://x', refusing, { ...plainTimers, random: () => 0.5 }, pauses);
   client.join('t', witness);
   client.close();
   expect(witness.seen).toEqual(['connecting']);

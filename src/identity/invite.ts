@@ -1,25 +1,27 @@
 /**
- * An invite names a group and the broker where its members meet. It travels in the fragment of a URL, which browsers do
- * not send to servers. Whoever has it can join.
+ * An invite names a group, holds one of its secrets, and says where its members meet. It travels in the fragment of a URL,
+ * which browsers do not send to servers. Whoever has it can join: fully, or to read along.
  *
- *     #flotilla=1.<group>.<address of the broker, as base64url>
+ *     #flotilla=2.<group>.<secret>.<address of the broker, as base64url>
  */
 import { fromBase64Url, toBase64Url } from '../encoding/base64url.ts';
 import { RaftError } from '../errors.ts';
 import { type GroupId, isGroupId } from '../ids.ts';
+import { type Access, isAccess } from './access.ts';
 
-const inviteVersion = '1';
-const form = /#?\bflotilla=(\w+)\.([\w-]+)\.([\w-]+)/;
+const inviteVersion = '2';
+const form = /#?\bflotilla=(\w+)\.([\w.-]+)/;
 
 export interface Invite {
   readonly group: GroupId;
+  readonly access: Access;
   /** The WebSocket address of the signaling server. */
   readonly signaling: string;
 }
 
 /** The fragment, with its `#`. */
-export function encodeInvite({ group, signaling }: Invite): string {
-  return `#flotilla=${inviteVersion}.${group}.${toBase64Url(new TextEncoder().encode(signaling))}`;
+export function encodeInvite({ group, access, signaling }: Invite): string {
+  return `#flotilla=${inviteVersion}.${group}.${access}.${toBase64Url(new TextEncoder().encode(signaling))}`;
 }
 
 /**
@@ -27,18 +29,19 @@ export function encodeInvite({ group, signaling }: Invite): string {
  * @throws RaftError INVALID_INVITE
  */
 export function decodeInvite(text: string): Invite {
-  const [found, version, group = '', address = ''] = form.exec(text) ?? [];
+  const [found, version, rest = ''] = form.exec(text) ?? [];
   if (found === undefined) {
     throw new RaftError('INVALID_INVITE', 'there is no invite in this text: it has the form #flotilla=...');
   }
   if (version !== inviteVersion) {
     throw new RaftError('INVALID_INVITE', `the invite has version ${version ?? ''}, this code reads ${inviteVersion}`);
   }
+  const [group = '', access = '', address = ''] = rest.split('.');
   const signaling = decodeAddress(address);
-  if (!isGroupId(group) || signaling === null) {
+  if (!isGroupId(group) || !isAccess(access) || signaling === null) {
     throw new RaftError('INVALID_INVITE', 'the invite is damaged: was it copied whole?');
   }
-  return { group, signaling };
+  return { group, access, signaling };
 }
 
 /** Whether there is an invite in a text, of whatever version. */

@@ -1,0 +1,8 @@
+/** The machine of the harness, for members in Node. */
+import { defineMachine, type MachineDefinition } from '../src/machine/reducer.ts';
+
+export const list: MachineDefinition<readonly string[], string, number> = defineMachine({
+  name: 'e2e list',
+  initial: [] as readonly string[],
+  apply: (state: readonly string[], command: string) => ({ state: [...state, command], result: state.length + 1 }),
+});

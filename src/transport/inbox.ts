@@ -1,0 +1,65 @@
+/**
+ * Frames of one link, dealt with in the order in which they came, also while one of them takes time: a signature that is
+ * being checked holds up what comes behind it, and nothing overtakes it. What waits is bounded.
+ */
+const maxWaitingFrames = 256;
+const maxWaitingBytes = 8 * 1024 * 1024;
+
+export class Inbox {
+  readonly #deal: (frame: Uint8Array) => Promise<void> | null;
+  readonly #failed: (error: unknown) => void;
+  readonly #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #isBusy = false;
+  #isClosed = false;
+
+  /**
+   * @param deal deals with a frame, at once or in time; may throw
+   * @param failed is told of what it throws
+   */
+  constructor(deal: (frame: Uint8Array) => Promise<void> | null, failed: (error: unknown) => void) {
+    this.#deal = deal;
+    this.#failed = failed;
+  }
+
+  /** False when more waits than may: the frame is not taken. */
+  push(frame: Uint8Array): boolean {
+    if (this.#isClosed) return true;
+    if (this.#waiting.length >= maxWaitingFrames || this.#waitingBytes + frame.byteLength > maxWaitingBytes)
+      return false;
+    this.#waiting.push(frame);
+    this.#waitingBytes += frame.byteLength;
+    this.#work();
+    return true;
+  }
+
+  /** What waits is forgotten, and nothing is taken any more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#waiting.length = 0;
+  }
+
+  #work(): void {
+    while (!this.#isBusy) {
+      const frame = this.#waiting.shift();
+      if (frame === undefined) return;
+      this.#waitingBytes -= frame.byteLength;
+      this.#begin(frame);
+    }
+  }
+
+  #begin(frame: Uint8Array): void {
+    let pending: Promise<void> | null = null;
+    try {
+      pending = this.#deal(frame);
+    } catch (error) {
+      this.#failed(error);
+    }
+    if (pending === null) return;
+    this.#isBusy = true;
+    void pending.catch(this.#failed).then(() => {
+      this.#isBusy = false;
+      this.#work();
+    });
+  }
+}

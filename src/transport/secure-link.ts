@@ -1,0 +1,362 @@
+/**
+ * A link whose ends prove who they are before anything else is said, and then, for each group, that they may enter it.
+ * Until both keys are proven no other frame is accepted; a frame of a group counts only once its sender has entered it.
+ *
+ * What comes is dealt with in its order, also while a signature is being checked, which takes WebCrypto a turn or two.
+ */
+import { checkAdmission, claimAdmission } from '../identity/admission.ts';
+import { Handshake, type Proven, type Role } from '../identity/handshake.ts';
+import type { HostSigner } from '../identity/host-signer.ts';
+import { Refusal, type RefusalReason } from '../identity/refusals.ts';
+import type { GroupId, HostId } from '../ids.ts';
+import { wireMajor, wireMinor } from './codec.ts';
+import { closedHere, type Lane, type Link, type LinkEnd, type LinkListener, type LinkStatistics } from './link.ts';
+import { Inbox } from './inbox.ts';
+import { decodeLinkFrame, encodeLinkFrame, isLinkFrame } from './link-codec.ts';
+import type { LinkMessage } from './link-messages.ts';
+import { Liveness, type LivenessOptions } from './liveness.ts';
+import { SharedGroups } from './shared-groups.ts';
+import type { Timers } from './timers.ts';
+import type { Admission, GroupEntry, PeerDiagnosis, PeerLink, RefusalNotice } from './transport.ts';
+
+export interface SecureLinkInit {
+  readonly identity: HostSigner;
+  readonly role: Role;
+  /** The host that is to be at the other end; null for whoever it is. */
+  readonly expected: HostId | null;
+  readonly timers: Timers;
+  readonly liveness: LivenessOptions;
+  /** The groups that are open here. */
+  readonly entry: (group: GroupId) => GroupEntry | undefined;
+}
+
+export interface SecureLinkListener {
+  /** The key at the other end is proven: `peer` is known from now on. */
+  proven(link: SecureLink): void;
+  /** Both ends are in a group. */
+  met(link: SecureLink, group: GroupId): void;
+  /** They are not any more. Told for each group that was met, also when the link closes. */
+  parted(link: SecureLink, group: GroupId): void;
+  received(link: SecureLink, frame: Uint8Array): void;
+  /** For whoever brings hosts together. */
+  told(link: SecureLink, message: Extract<LinkMessage, { kind: 'Neighbours' | 'Relay' | 'Relayed' }>): void;
+  /** @param group null when it concerns the whole link */
+  refused(link: SecureLink, group: GroupId | null, notice: RefusalNotice): void;
+  closed(link: SecureLink, end: LinkEnd): void;
+}
+
+/** From an open link to a group that both ends are in. */
+const handshakeTimeoutMs = 10_000;
+/** What the other end has to read why it is refused, before the link is cut. */
+const lingerMs = 1000;
+export class SecureLink implements PeerLink {
+  readonly #init: SecureLinkInit;
+  readonly #listener: SecureLinkListener;
+  readonly #handshake: Handshake;
+  readonly #link: Link;
+  readonly #groups = new SharedGroups();
+  readonly #inbox: Inbox;
+  readonly #liveness: Liveness;
+  #isRefused = false;
+  #proven: Proven | null = null;
+  #pings = 0;
+  #pingSentAt: number | null = null;
+  #pingMs: number | null = null;
+  #stopTimer: () => void;
+
+  /** @param open makes the link, given who listens to it */
+  constructor(open: (listener: LinkListener) => Link, init: SecureLinkInit, listener: SecureLinkListener) {
+    this.#init = init;
+    this.#listener = listener;
+    this.#inbox = new Inbox(
+      (frame) => this.#take(frame),
+      (error) => {
+        this.#fail(error);
+      },
+    );
+    this.#liveness = new Liveness(init.timers.now(), init.liveness);
+    this.#link = open({
+      received: (frame) => {
+        this.#received(frame);
+      },
+      closed: (end) => {
+        this.#closed(end);
+      },
+    });
+    const { identity, role, expected } = init;
+    const { binding } = this.#link;
+    this.#handshake = new Handshake({ identity, role, expected, binding, major: wireMajor, minor: wireMinor });
+    this.#stopTimer = init.timers.after(handshakeTimeoutMs, () => {
+      if (!this.#isMet()) this.#refuseLink('handshake-timeout', `no handshake within ${handshakeTimeoutMs} ms`);
+    });
+    this.#tell({ kind: 'Hello', ...this.#handshake.hello() });
+  }
+
+  get isOpen(): boolean {
+    return this.#link.state === 'open' && !this.#isRefused;
+  }
+
+  /** @throws Error before the key is proven */
+  get peer(): HostId {
+    if (this.#proven === null) throw new Error('the other end has not proven who it is');
+    return this.#proven.host;
+  }
+
+  get isProven(): boolean {
+    return this.#proven !== null;
+  }
+
+  admissionTo(group: GroupId): Admission | null {
+    return this.isOpen ? this.#groups.admissionTo(group) : null;
+  }
+
+  /** Whether both ends are in a group. */
+  shares(group: GroupId): boolean {
+    return this.#groups.areIn(group);
+  }
+
+  #isMet(): boolean {
+    return this.#groups.all.some((group) => this.shares(group));
+  }
+
+  send(frame: Uint8Array, lane: Lane): boolean {
+    if (this.#proven === null || this.#isRefused) return false;
+    const isSent = this.#link.send(frame, lane);
+    if (isSent) this.#liveness.sent(this.#init.timers.now());
+    return isSent;
+  }
+
+  /** A link that cannot even take a few bytes about itself is of no use. */
+  #tell(message: LinkMessage): void {
+    if (this.#link.state === 'closed') return;
+    this.#liveness.sent(this.#init.timers.now());
+    if (!this.#link.send(encodeLinkFrame(message), 'control')) {
+      this.#link.close({ reason: 'failed', detail: 'the control lane is full' });
+    }
+  }
+
+  tell(message: Extract<LinkMessage, { kind: 'Neighbours' | 'Relay' | 'Relayed' }>): void {
+    if (this.shares(message.group) && this.isOpen) this.#tell(message);
+  }
+
+  /** Asks to enter a group that is open here, unless that was done. */
+  enter(group: GroupId): void {
+    const entry = this.#init.entry(group);
+    if (this.#proven === null || entry === undefined || !this.isOpen) return;
+    if (!this.#groups.ask(group)) return;
+    const place = { session: this.#proven.session, host: this.#init.identity.id };
+    void claimAdmission(entry.credentials, place, entry.member).then((claim) => {
+      if (this.isOpen && this.#groups.has(group)) this.#tell({ kind: 'Enter', ...claim });
+    });
+  }
+
+  /** The group is closed here. */
+  leave(group: GroupId): void {
+    if (!this.#groups.has(group)) return;
+    this.#tell({ kind: 'Leave', group });
+    this.#forget(group);
+    this.#closeIfUnused();
+  }
+
+  /** A link that serves no group is of no use. */
+  #closeIfUnused(): void {
+    if (this.#groups.isEmpty && this.isOpen) {
+      this.close({ reason: 'closed', detail: 'the two ends share no group any more' });
+    }
+  }
+
+  #forget(group: GroupId): void {
+    if (this.#groups.forget(group)) this.#listener.parted(this, group);
+  }
+
+  refuse(group: GroupId, reason: RefusalReason, detail: string): void {
+    if (!this.isOpen) return;
+    this.#tell({ kind: 'Refuse', group, reason, detail });
+    this.#forget(group);
+    this.#listener.refused(this, group, this.#notice('us', reason, detail));
+    if (this.#groups.isEmpty) this.#linger();
+  }
+
+  #notice(by: 'us' | 'them', reason: RefusalReason, detail: string): RefusalNotice {
+    return { peer: this.#proven?.host ?? this.#init.expected, by, reason, detail };
+  }
+
+  #refuseLink(reason: RefusalReason, detail: string): void {
+    if (!this.isOpen) return;
+    this.#tell({ kind: 'Refuse', group: null, reason, detail });
+    this.#listener.refused(this, null, this.#notice('us', reason, detail));
+    this.#linger();
+  }
+
+  /** Closes the link a moment later, so that the other end reads why. Nothing is taken from it any more. */
+  #linger(): void {
+    if (this.#isRefused) return;
+    this.#isRefused = true;
+    for (const group of this.#groups.all) this.#forget(group);
+    this.#inbox.close();
+    this.#stopTimer();
+    this.#stopTimer = this.#init.timers.after(lingerMs, () => {
+      this.#link.close({ reason: 'refused', detail: 'the other end is not let in' });
+    });
+  }
+
+  close(end: LinkEnd = closedHere): void {
+    this.#link.close(end);
+  }
+
+  #closed(end: LinkEnd): void {
+    this.#stopTimer();
+    this.#inbox.close();
+    for (const group of this.#groups.all) this.#forget(group);
+    this.#listener.closed(this, end);
+  }
+
+  /** To be called often: closes the link when it is dead. */
+  tick(): void {
+    const now = this.#init.timers.now();
+    switch (this.#liveness.tick(now)) {
+      case 'asleep':
+        this.close({ reason: 'asleep', detail: 'this page stood still: what waited for it is stale' });
+        break;
+      case 'silent':
+        this.close({ reason: 'silent', detail: 'nothing was heard from the other end, though we asked' });
+        break;
+      case 'ask':
+        if (this.#proven === null || this.#isRefused) break;
+        this.#pingSentAt ??= now;
+        this.#tell({ kind: 'Ping', number: ++this.#pings });
+        break;
+      case 'fine':
+        break;
+    }
+  }
+
+  #received(frame: Uint8Array): void {
+    if (!this.#liveness.heard(this.#init.timers.now())) {
+      this.close({ reason: 'asleep', detail: 'this page stood still: what waited for it is stale' });
+      return;
+    }
+    if (this.#isRefused) {
+      this.#hearRefusal(frame);
+      return;
+    }
+    if (!this.#inbox.push(frame)) {
+      this.close({ reason: 'broken', detail: 'a flood while the handshake was under way' });
+    }
+  }
+
+  /** Of one that is refused we hear only why we are refused in turn: two who do not match both say so. */
+  #hearRefusal(frame: Uint8Array): void {
+    try {
+      const message = isLinkFrame(frame) ? decodeLinkFrame(frame) : null;
+      if (message?.kind === 'Refuse') this.#wasRefused(message);
+    } catch {
+      // It is on its way out already.
+    }
+  }
+
+  #fail(error: unknown): void {
+    const detail = error instanceof Error ? error.message : String(error);
+    this.#refuseLink(error instanceof Refusal ? error.reason : 'malformed', detail.slice(0, 200));
+  }
+
+  #take(frame: Uint8Array): Promise<void> | null {
+    if (!isLinkFrame(frame)) {
+      if (this.#proven === null) throw new Refusal('too-early', 'a frame of a group before the handshake');
+      this.#listener.received(this, frame);
+      return null;
+    }
+    const message = decodeLinkFrame(frame);
+    return message === null ? null : this.#obey(message);
+  }
+
+  #obey(message: LinkMessage): Promise<void> | null {
+    if (message.kind === 'Hello') return this.#greeted(message);
+    if (message.kind === 'Proof') return this.#shown(message);
+    if (message.kind === 'Refuse') return this.#wasRefused(message);
+    if (this.#proven === null) throw new Refusal('too-early', `${message.kind} before the handshake`);
+    switch (message.kind) {
+      case 'Enter':
+        return this.#entered(message, this.#proven);
+      case 'Entered':
+        if (this.#groups.wereLetIn(message.group)) this.#meet(message.group);
+        break;
+      case 'Leave':
+        this.#forget(message.group);
+        this.#closeIfUnused();
+        break;
+      case 'Ping':
+        this.#tell({ kind: 'Pong', number: message.number });
+        break;
+      case 'Pong':
+        if (this.#pingSentAt !== null) this.#pingMs = this.#init.timers.now() - this.#pingSentAt;
+        this.#pingSentAt = null;
+        break;
+      default:
+        if (this.admissionTo(message.group) !== null) this.#listener.told(this, message);
+    }
+    return null;
+  }
+
+  async #greeted(hello: Extract<LinkMessage, { kind: 'Hello' }>): Promise<void> {
+    const proof = await this.#handshake.takeHello(hello);
+    this.#tell({ kind: 'Proof', ...proof });
+  }
+
+  async #shown(proof: Extract<LinkMessage, { kind: 'Proof' }>): Promise<void> {
+    if (this.#proven !== null) throw new Refusal('malformed', 'a second proof');
+    const proven = await this.#handshake.takeProof(proof);
+    if (!this.isOpen) return;
+    this.#proven = proven;
+    this.#listener.proven(this);
+  }
+
+  #wasRefused({ group, reason, detail }: Extract<LinkMessage, { kind: 'Refuse' }>): null {
+    this.#listener.refused(this, group, this.#notice('them', reason, detail));
+    if (group !== null) this.#forget(group);
+    if (group === null || this.#groups.isEmpty) {
+      this.close({ reason: 'refused', detail: `the other end refused us: ${reason} (${detail})` });
+    }
+    return null;
+  }
+
+  async #entered(claim: Extract<LinkMessage, { kind: 'Enter' }>, { host, session }: Proven): Promise<void> {
+    const { group, right, member } = claim;
+    const entry = this.#init.entry(group);
+    if (entry === undefined) {
+      this.refuse(group, 'no-such-group', 'this host has no such group, or has closed it');
+      return;
+    }
+    try {
+      await checkAdmission(entry.credentials, { session, host }, claim);
+      if (!member.startsWith(`${host}.`)) throw new Refusal('wrong-key', 'the member is of another host');
+      const exclusion = entry.mayEnter(host, member);
+      if (exclusion !== null) throw new Refusal(exclusion, explain[exclusion]);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.refuse(group, error.reason, error.message);
+      return;
+    }
+    if (!this.isOpen) return;
+    this.#groups.letIn(group, { member, kind: right });
+    this.#tell({ kind: 'Entered', group });
+    this.enter(group);
+    this.#meet(group);
+  }
+
+  #meet(group: GroupId): void {
+    if (!this.isOpen || !this.shares(group)) return;
+    this.#stopTimer();
+    this.#listener.met(this, group);
+  }
+
+  async diagnose(): Promise<NonNullable<PeerDiagnosis['link']>> {
+    const statistics: LinkStatistics = this.#link.statistics();
+    return { ...(await this.#link.path()), ...statistics, pingMs: this.#pingMs };
+  }
+}
+
+const explain = {
+  'removed-incarnation': 'that member was removed from the group: join again, as another one',
+  'banned-key': 'that key is banned from the group',
+} as const;

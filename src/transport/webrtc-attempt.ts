@@ -1,0 +1,212 @@
+/**
+ * One attempt to reach another host over WebRTC, from the first signal to an open link. It comes through stages, each with
+ * a time-out of its own, so that a failure says how far it came.
+ */
+import type { Connect, Connection } from './connection.ts';
+import type { Signal } from './introduction.ts';
+import { type LinkEnd, type LinkListener } from './link.ts';
+import type { Timers } from './timers.ts';
+import { WebRtcLink } from './webrtc-link.ts';
+
+/** How far an attempt has come. */
+export type Stage =
+  /** Our offer is out, or theirs has come: the other end's answer, or our own, is missing. */
+  | 'signaling'
+  /** Both descriptions are there: addresses are tried. */
+  | 'ice'
+  /** The two ends reach each other: encryption and the data channels are being set up. */
+  | 'channels';
+
+/** Milliseconds for each stage. */
+export type StageTimeouts = Readonly<Record<Stage, number>>;
+
+export const defaultStageTimeouts: StageTimeouts = { signaling: 8000, ice: 10_000, channels: 8000 };
+
+/** Why an attempt came to nothing. */
+export interface AttemptFailure {
+  readonly reason: 'no-signaling' | 'no-candidates' | 'ice-failed' | 'channels-failed';
+  readonly detail: string;
+}
+
+/** What a browser without any network but the loopback interface is about: Chromium hides that interface from pages. */
+export const noCandidatesDetail: string =
+  'this browser found no network address of its own to offer (Chromium gathers none on a machine that has only the ' +
+  'loopback interface): connect the machine to a network, even an unused one';
+
+export interface AttemptListener {
+  signal(signal: Signal): void;
+  /** Gives who listens to the link from now on. */
+  opened(link: WebRtcLink): LinkListener;
+  failed(failure: AttemptFailure): void;
+}
+
+export interface AttemptInit {
+  readonly number: number;
+  readonly initiator: boolean;
+  readonly connect: Connect;
+  readonly configuration: RTCConfiguration;
+  readonly timers: Timers;
+  readonly timeouts: StageTimeouts;
+}
+
+/** Messages on a channel that opened before the other one. */
+const maxEarlyMessages = 64;
+
+/** Some stacks say that they have gathered all candidates before they tell of the last ones. */
+const lateCandidatesMs = 500;
+
+export class WebRtcAttempt {
+  readonly number: number;
+  readonly initiator: boolean;
+  readonly #init: AttemptInit;
+  readonly #listener: AttemptListener;
+  readonly #connection: Connection;
+  #stage: Stage = 'signaling';
+  #candidates = 0;
+  #link: WebRtcLink | null = null;
+  #linkListener: LinkListener | null = null;
+  #early: unknown[] = [];
+  #isOver = false;
+  #stopTimer: () => void = () => undefined;
+
+  constructor(init: AttemptInit, listener: AttemptListener) {
+    this.#init = init;
+    this.#listener = listener;
+    this.number = init.number;
+    this.initiator = init.initiator;
+    this.#connection = init.connect(init.initiator, init.configuration, {
+      signal: (signal) => {
+        this.#outgoing(signal);
+      },
+      opened: (channels) => {
+        this.#opened(channels);
+      },
+      received: (message) => {
+        this.#received(message);
+      },
+      drained: () => this.#link?.drained(),
+      closed: (detail) => {
+        this.#closed(detail);
+      },
+    });
+    this.#watch(this.#connection.peerConnection);
+    this.#enter('signaling');
+  }
+
+  get stage(): Stage {
+    return this.#stage;
+  }
+
+  #hasCandidates(): boolean {
+    return this.#candidates + countCandidates(this.#connection.peerConnection.localDescription?.sdp ?? '') > 0;
+  }
+
+  #watch(connection: RTCPeerConnection): void {
+    const lookForCandidates = (): void => {
+      if (!this.#hasCandidates()) this.#fail('no-candidates', noCandidatesDetail);
+    };
+    connection.addEventListener('iceconnectionstatechange', () => {
+      const state = connection.iceConnectionState;
+      if (this.#stage === 'ice' && (state === 'connected' || state === 'completed')) this.#enter('channels');
+    });
+    connection.addEventListener('icegatheringstatechange', () => {
+      if (connection.iceGatheringState === 'complete') this.#init.timers.after(lateCandidatesMs, lookForCandidates);
+    });
+  }
+
+  #enter(stage: Stage): void {
+    if (this.#isOver || this.#link !== null) return;
+    this.#stage = stage;
+    this.#stopTimer();
+    const limit = this.#init.timeouts[stage];
+    this.#stopTimer = this.#init.timers.after(limit, () => {
+      this.#timedOut(limit);
+    });
+  }
+
+  #timedOut(limit: number): void {
+    switch (this.#stage) {
+      case 'signaling':
+        this.#fail('no-signaling', `no answer to the offer came through signaling within ${limit} ms`);
+        break;
+      case 'ice':
+        if (!this.#hasCandidates()) this.#fail('no-candidates', noCandidatesDetail);
+        else
+          this.#fail(
+            'ice-failed',
+            `no pair of addresses worked within ${limit} ms (${this.#candidates} of ours tried)`,
+          );
+        break;
+      case 'channels':
+        this.#fail('channels-failed', `encryption and data channels were not set up within ${limit} ms`);
+        break;
+    }
+  }
+
+  #outgoing(signal: Signal): void {
+    if (this.#isOver) return;
+    if (signal.type === 'candidate') this.#candidates++;
+    else this.#candidates += countCandidates(signal.sdp);
+    this.#listener.signal(signal);
+    if (signal.type === 'answer' && this.#stage === 'signaling') this.#enter('ice');
+  }
+
+  /** The other end says something that belongs to this attempt. */
+  signal(signal: Signal): void {
+    if (this.#isOver) return;
+    this.#connection.signal(signal);
+    if (signal.type === 'answer' && this.#stage === 'signaling') this.#enter('ice');
+  }
+
+  #opened(channels: ConstructorParameters<typeof WebRtcLink>[0]['channels']): void {
+    if (this.#isOver || this.#link !== null) return;
+    this.#stopTimer();
+    const { peerConnection: connection } = this.#connection;
+    const destroy = (): void => {
+      this.#connection.destroy();
+    };
+    this.#link = new WebRtcLink(
+      { connection, channels, destroy, timers: this.#init.timers },
+      {
+        received: (frame, lane) => this.#linkListener?.received(frame, lane),
+        closed: (end) => this.#linkListener?.closed(end),
+      },
+    );
+    this.#linkListener = this.#listener.opened(this.#link);
+    for (const message of this.#early.splice(0)) this.#link.take(message);
+  }
+
+  #received(message: unknown): void {
+    if (this.#link !== null) this.#link.take(message);
+    else if (this.#early.length < maxEarlyMessages) this.#early.push(message);
+    else this.#fail('channels-failed', 'the other end sent a flood before both channels were open');
+  }
+
+  #closed(detail: string): void {
+    if (this.#link !== null) {
+      const reason: LinkEnd['reason'] =
+        this.#connection.peerConnection.connectionState === 'failed' ? 'failed' : 'closed-by-peer';
+      this.#link.close({ reason, detail });
+      return;
+    }
+    this.#fail(this.#stage === 'channels' ? 'channels-failed' : 'ice-failed', detail);
+  }
+
+  #fail(reason: AttemptFailure['reason'], detail: string): void {
+    if (this.#isOver || this.#link !== null) return;
+    this.abandon();
+    this.#listener.failed({ reason, detail });
+  }
+
+  /** Gives up, unless there is a link already, which then has a life of its own. */
+  abandon(): void {
+    this.#stopTimer();
+    if (this.#isOver || this.#link !== null) return;
+    this.#isOver = true;
+    this.#connection.destroy();
+  }
+}
+
+function countCandidates(sdp: string): number {
+  return sdp.match(/^a=candidate:/gm)?.length ?? 0;
+}
