@@ -1,5 +1,6 @@
 /** The machine of the harness, for members in Node. */
-import { defineMachine, type MachineDefinition } from '../src/machine/reducer.ts';
+import type { MachineDefinition } from '../src/machine/machine.ts';
+import { defineMachine } from '../src/machine/reducer.ts';
 
 export const list: MachineDefinition<readonly string[], string, number> = defineMachine({
   name: 'e2e list',
