@@ -19,6 +19,8 @@ export type { Group, GroupEvents, GroupStatus, ProposeOptions } from './host/gro
 export { hasInvite } from './host/invite.ts';
 export type { GroupId } from './ids.ts';
 export { type Applied, type ApplyContext, defineMachine, type MachineDefinition } from './machine/machine.ts';
+export { exportStore, inspectStorage, type StoredReport } from './host/inspect-tab.ts';
+export type { SnapshotReport, StoreReport } from './storage/inspection.ts';
 export { type Persistence, persistStorage } from './storage/browser-quota.ts';
 export type { Durability } from './storage/storage.ts';
 export type { MemberReport } from './transport/messages.ts';
