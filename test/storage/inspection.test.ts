@@ -66,7 +66,10 @@ test('what is wrong is said, with the record that is', async () => {
   };
   const [, chunk] = (await raw.getAllKeys('chunks')) as [IDBValidKey, IDBValidKey];
   await flip('chunks', chunk);
-  expect((await database.inspect())[0]).toMatchObject({ hardState, snapshots: [{ problem: expect.stringMatching(/fails its checksum/) as unknown }] });
+  expect((await database.inspect())[0]).toMatchObject({
+    hardState,
+    snapshots: [{ problem: expect.stringMatching(/fails its checksum/) as unknown }],
+  });
   await flip('starts', group);
   const [report] = await database.inspect();
   expect(report).toMatchObject({ hardState: null, snapshots: [{ index: 8 }] });
