@@ -267,7 +267,7 @@ test('each tab has a member of its own, and a member is in one tab at a time', a
   expect(refused).toBe('NO_SUCH_GROUP not-done');
 });
 
-test('durability is asked for as strict, and what the browser granted is reported', async ({
+test('D12 durability is asked for as strict, and what the browser granted is reported', async ({
   browserContext,
   harness: address,
   broker,

@@ -24,7 +24,7 @@ test('the store of IndexedDB passes the acceptance suite in a real browser', asy
   expect(results.length).toBeGreaterThan(35);
 });
 
-test('durability is strict, or relaxed by name, and what the browser granted is reported', async ({
+test('D12 durability is strict, or relaxed by name, and what the browser granted is reported', async ({
   browserContext,
   harness: address,
 }) => {

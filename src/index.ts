@@ -23,6 +23,8 @@ export type { GroupId } from './ids.ts';
 export { type ByteMachine, type ByteMachineOptions, defineByteMachine } from './machine/byte-machine.ts';
 export { type ApplyContext, type MachineDefinition, validateCommand } from './machine/machine.ts';
 export { type Applied, defineMachine, type MachineOptions, type ReducerMachine } from './machine/reducer.ts';
+export { exportStore, inspectStorage, type StoredReport } from './host/inspect-tab.ts';
+export type { SnapshotReport, StoreReport } from './storage/inspection.ts';
 export { type Persistence, persistStorage } from './storage/browser-quota.ts';
 export type { Durability } from './storage/storage.ts';
 export type { MemberReport } from './transport/messages.ts';

@@ -13,6 +13,13 @@ const reloadGraceMs = 2000;
 /** More tabs than any browser holds. */
 const maxSlots = 1000;
 
+const databasePrefix = 'flotilla-';
+
+/** Whether a database is one that a tab takes. */
+export function isSlotDatabase(name: string): boolean {
+  return name.startsWith(databasePrefix) && /^\d+$/.test(name.slice(databasePrefix.length));
+}
+
 export interface Slot {
   /** The name of the database. */
   readonly database: string;
@@ -42,7 +49,7 @@ export async function takeSlot(lost: () => void): Promise<Slot> {
 
 /** Null if somebody else has it. */
 function lock(number: number, options: LockOptions, lost: () => void): Promise<Slot | null> {
-  const database = `flotilla-${number}`;
+  const database = `${databasePrefix}${number}`;
   return new Promise((resolve, reject) => {
     let isHeld = false;
     const request = navigator.locks.request(`${database}.host`, options, (granted) => {

@@ -5,6 +5,7 @@ import { decodeInvite } from '../identity/invite.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import { type NodeHostOptions, openNodeHost } from './node-host.ts';
 
+export type { SnapshotReport, StoreReport } from '../storage/inspection.ts';
 export { LevelDatabase, type LevelOptions } from '../storage/level.ts';
 export { type NodeHostListener, type NodeHostOptions, openNodeHost } from './node-host.ts';
 

@@ -7,6 +7,7 @@ import { isGroupId, isMemberId } from '../ids.ts';
 import type { Database, GroupRecord } from './database.ts';
 import { Connection, failed } from './indexeddb-connection.ts';
 import { IndexedDbRecords } from './indexeddb-records.ts';
+import { exportStore, inspectStore, type StoreReport } from './inspection.ts';
 import { encodeClaim } from './records.ts';
 import { RecordedStorage } from './recorded-storage.ts';
 import type { Storage } from './storage.ts';
@@ -116,7 +117,28 @@ export class IndexedDbDatabase implements Database {
   }
 
   storage(group: GroupId): Storage {
-    return new RecordedStorage(new IndexedDbRecords(this.#connection, group, this.#durability));
+    return new RecordedStorage(this.#records(group));
+  }
+
+  #records(group: GroupId): IndexedDbRecords {
+    return new IndexedDbRecords(this.#connection, group, this.#durability);
+  }
+
+  /** What every store holds, and whether it checks out. */
+  async inspect(): Promise<StoreReport[]> {
+    const reports: StoreReport[] = [];
+    for (const record of await this.groups()) reports.push(await inspectStore(record, this.#records(record.group)));
+    return reports;
+  }
+
+  /**
+   * A store as the pieces of a file, which `flotilla inspect --import` loads.
+   * @throws RaftError NO_SUCH_GROUP
+   */
+  async *export(group: GroupId): AsyncGenerator<Uint8Array> {
+    const record = (await this.groups()).find((known) => known.group === group);
+    if (record === undefined) throw new RaftError('NO_SUCH_GROUP', `this database has no group ${group}`);
+    yield* exportStore(record, this.#records(group));
   }
 
   close(): Promise<void> {

@@ -108,6 +108,12 @@ export class LevelRecords implements GroupRecords {
     return { sync: this.#asked === 'strict' };
   }
 
+  /** Makes the records those of a file. */
+  fill(changes: readonly Change[]): Promise<void> {
+    this.#ownership.claim(this);
+    return this.commit(changes);
+  }
+
   commit(changes: readonly Change[]): Promise<void> {
     return this.#do('writing to the storage', async () => {
       this.#ownership.check(this);

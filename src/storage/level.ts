@@ -1,5 +1,6 @@
 /** A host's database in LevelDB, for Node: who the host is, its groups, and a store for each of them. */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import type { FieldReader } from '../encoding/fields.ts';
 import { RaftError } from '../errors.ts';
@@ -7,6 +8,7 @@ import { type Access, isAccess } from '../identity/access.ts';
 import { type HostIdentity, identityOf, type KeyBytes, makeKeyBytes } from '../identity/host-keys.ts';
 import { type GroupId, type HostId, isGroupId, isMemberId } from '../ids.ts';
 import type { Database, GroupRecord } from './database.ts';
+import { exportStore, inspectStore, readStoreFile, type StoreReport } from './inspection.ts';
 import { groupKey, groupsRange, hostKey, layoutKey, orderedRange, singleKey } from './level-keys.ts';
 import { failed, type Level, LevelRecords, Ownership } from './level-records.ts';
 import { RecordedStorage } from './recorded-storage.ts';
@@ -25,6 +27,8 @@ export interface LevelOptions {
    * costs less.
    */
   readonly durability?: 'strict' | 'relaxed';
+  /** Whether a directory without a database is refused, instead of getting one. False by default. */
+  readonly mustExist?: boolean;
 }
 
 const maxTextLength = 4096;
@@ -51,11 +55,15 @@ export class LevelDatabase implements Database {
    * @param directory holds the database, and nothing else
    * @throws RaftError STORAGE_IN_USE when another process has it open, STORAGE_FAILED, STORAGE_CORRUPT
    */
-  static async open(directory: string, { durability = 'strict' }: LevelOptions = {}): Promise<LevelDatabase> {
+  static async open(
+    directory: string,
+    { durability = 'strict', mustExist = false }: LevelOptions = {},
+  ): Promise<LevelDatabase> {
     const what = `opening the database ${directory}`;
     let level: Level | null = null;
     try {
-      mkdirSync(directory, { recursive: true, mode: privateMode });
+      if (!mustExist) mkdirSync(directory, { recursive: true, mode: privateMode });
+      else if (!existsSync(join(directory, 'CURRENT'))) throw new Error('there is no LevelDB database');
       level = new ClassicLevel<string, Uint8Array>(directory, { keyEncoding: 'utf8', valueEncoding: 'view' });
       await level.open();
       await checkLayout(level);
@@ -121,7 +129,39 @@ export class LevelDatabase implements Database {
   }
 
   storage(group: GroupId): Storage {
-    return new RecordedStorage(new LevelRecords(this.#level, group, this.#ownership(group), this.#durability));
+    return new RecordedStorage(this.#records(group));
+  }
+
+  #records(group: GroupId): LevelRecords {
+    return new LevelRecords(this.#level, group, this.#ownership(group), this.#durability);
+  }
+
+  /** What every store holds, and whether it checks out. */
+  async inspect(): Promise<StoreReport[]> {
+    const reports: StoreReport[] = [];
+    for (const record of await this.groups()) reports.push(await inspectStore(record, this.#records(record.group)));
+    return reports;
+  }
+
+  /**
+   * A store as the pieces of a file.
+   * @throws RaftError NO_SUCH_GROUP
+   */
+  async *export(group: GroupId): AsyncGenerator<Uint8Array> {
+    const record = (await this.groups()).find((known) => known.group === group);
+    if (record === undefined) throw new RaftError('NO_SUCH_GROUP', `this database has no group ${group}`);
+    yield* exportStore(record, this.#records(group));
+  }
+
+  /**
+   * Loads a store from a file, to be looked at: its member belongs to another host, and is not run by this one.
+   * @throws RaftError INVALID_ARGUMENT for what is no such file, STORAGE_FAILED when the group is there already
+   */
+  async import(file: Uint8Array): Promise<GroupId> {
+    const { record, changes } = readStoreFile(file);
+    await this.addGroup(record);
+    await this.#records(record.group).fill(changes);
+    return record.group;
   }
 
   #ownership(group: GroupId): Ownership {

@@ -125,7 +125,7 @@ describe('hosts with an invite', { timeout: 60_000 }, () => {
     expect(peers.find(({ host }) => host === c.signer.id)).toMatchObject({ state: 'connected' });
   });
 
-  test('that lose their link make a new one', async () => {
+  test('N4 that lose their link make a new one', async () => {
     const broker = await startBroker();
     const [a, b] = await trio(broker.url);
     const lost = a.links.get(b.signer.id);
@@ -133,7 +133,7 @@ describe('hosts with an invite', { timeout: 60_000 }, () => {
     await until(() => a.links.get(b.signer.id) !== lost && areLinked(a, b), 'the new link');
   });
 
-  test('that come back in a new run replace their link only when the new one has proven itself', async () => {
+  test('N4 that come back in a new run replace their link only when the new one has proven itself', async () => {
     const broker = await startBroker();
     const credentials = await credentialsOf(7);
     const [a, b] = [await join(broker.url, credentials), await join(broker.url, credentials)];

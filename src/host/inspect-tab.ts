@@ -1,0 +1,49 @@
+/** Looking into everything that an origin's tabs store, whoever has it open: nothing is taken over, and nothing is changed. */
+import type { GroupId } from '../ids.ts';
+import { IndexedDbDatabase } from '../storage/indexeddb.ts';
+import type { StoreReport } from '../storage/inspection.ts';
+import { isSlotDatabase } from './slots.ts';
+
+export interface StoredReport extends StoreReport {
+  /** The name of the IndexedDB database. */
+  readonly database: string;
+}
+
+async function databaseNames(): Promise<string[]> {
+  const databases = await indexedDB.databases();
+  return databases.flatMap(({ name = '' }) => (isSlotDatabase(name) ? [name] : [])).sort();
+}
+
+/**
+ * What the stores of all tabs of this site hold, and whether their records check out. Every snapshot is read.
+ * @throws RaftError STORAGE_FAILED, STORAGE_CORRUPT
+ */
+export async function inspectStorage(): Promise<readonly StoredReport[]> {
+  const reports: StoredReport[] = [];
+  for (const name of await databaseNames()) {
+    const database = await IndexedDbDatabase.open(name);
+    try {
+      for (const report of await database.inspect()) reports.push({ ...report, database: name });
+    } finally {
+      await database.close();
+    }
+  }
+  return reports;
+}
+
+/**
+ * A store as a file, for a bug report: whoever gets it can read everything that the group has agreed on.
+ * @param database as `inspectStorage` names it
+ * @throws RaftError NO_SUCH_GROUP, STORAGE_FAILED, STORAGE_CORRUPT
+ */
+export async function exportStore(database: string, group: GroupId): Promise<Blob> {
+  const opened = await IndexedDbDatabase.open(database);
+  try {
+    const pieces: BlobPart[] = [];
+    // As blobs, which the browser may keep on its disk.
+    for await (const piece of opened.export(group)) pieces.push(new Blob([piece as Uint8Array<ArrayBuffer>]));
+    return new Blob(pieces, { type: 'application/octet-stream' });
+  } finally {
+    await opened.close();
+  }
+}
