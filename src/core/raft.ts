@@ -247,7 +247,19 @@ export class Raft {
    * @returns the index of the last entry that is gone
    */
   compact(index: Index = Number.POSITIVE_INFINITY): Index {
-    return this.#run((replica) => compact(replica, index));
+    return this.#run((replica) => compact(replica, index, true));
+  }
+
+  /**
+   * Drops everything that the newest snapshot holds and nobody is waiting for, the tail as well: when space is short.
+   * @returns where the log begins now, null if nothing could be dropped
+   */
+  compactWholly(): LogStart | null {
+    return this.#run((replica) => {
+      const before = replica.log.startIndex;
+      const index = compact(replica, Number.POSITIVE_INFINITY, false);
+      return index > before ? replica.startToWrite : null;
+    });
   }
 
   /**

@@ -133,10 +133,11 @@ function newestSnapshot({ snapshotToWrite, pendingWrites, snapshot }: Replica): 
  * Drops entries that the newest snapshot holds, up to `index` at the most, but leaves a tail, and what members need that
  * are receiving a snapshot now (S8). Gives the index of the last entry that is gone.
  */
-export function compact(replica: Replica, index: Index): Index {
+export function compact(replica: Replica, index: Index, keepsTail: boolean): Index {
   const { log, rules, snapshot } = replica;
   if (snapshot === null) return log.startIndex;
-  const to = Math.min(index, tailStart(replica, snapshot.index), neededByTransfers(replica));
+  const tail = keepsTail ? tailStart(replica, snapshot.index) : snapshot.index;
+  const to = Math.min(index, tail, neededByTransfers(replica));
   const term = log.termAt(to);
   if (term === undefined || to <= log.startIndex) return log.startIndex;
   if (!rules.mayCompact({ index: to, applied: log.applied, snapshotIndex: snapshot.index })) return log.startIndex;

@@ -39,6 +39,7 @@ import {
 } from './proposals.ts';
 import { type ReadOutcome, Reads } from './reads.ts';
 import { defaultSnapshotOptions, type SnapshotOptions, Snapshots } from './snapshots.ts';
+import { Writer } from './writer.ts';
 
 export interface MemberOptions {
   /** Milliseconds of a tick of the core. */
@@ -123,6 +124,7 @@ export class Member<State, Command, Result> {
   readonly #courier: Courier<Result>;
   readonly #reads: Reads;
   readonly #snapshots: Snapshots;
+  readonly #writer: Writer;
   readonly #peers: Peers;
   readonly #pacer: Pacer;
   readonly #listener: MemberListener;
@@ -162,6 +164,16 @@ export class Member<State, Command, Result> {
     this.#applied = this.#raft.status().applied;
     this.#peers = new Peers(id, () => membersOf(this.#raft.configuration));
     this.#reads = new Reads(this.#raft);
+    this.#writer = new Writer({
+      storage,
+      durable: (write) => {
+        this.#written(write);
+      },
+      compact: () => this.#raft.compactWholly(),
+      fail: (error) => {
+        this.#stop(error);
+      },
+    });
     this.#snapshots = new Snapshots({
       raft: this.#raft,
       storage,
@@ -440,7 +452,10 @@ export class Member<State, Command, Result> {
   #carryOut({ write, messages, committed, reads, failedReads, snapshotParts, snapshotReads }: Ready): void {
     // Parts first: a batch that makes a snapshot the newest one finds all of it in the store.
     for (const part of snapshotParts) this.#snapshots.keep(part);
-    if (write !== null) this.#write(write);
+    if (write !== null) {
+      this.#ticksSinceWrite = 0;
+      this.#writer.write(write);
+    }
     this.#send(messages);
     for (const read of snapshotReads) this.#snapshots.read(read);
     // The state is what it was when these were handed out; what is committed comes after them.
@@ -475,15 +490,10 @@ export class Member<State, Command, Result> {
     this.#raft.applied(index);
   }
 
-  #write(write: Write): void {
-    this.#ticksSinceWrite = 0;
-    this.#storage.write(write, (error) => {
-      // D8: a member whose storage failed stops; it never goes on from a guess.
-      if (error !== null) this.#stop(error);
-      this.#react(() => {
-        this.#raft.persisted(write);
-        if (write.snapshot !== null) this.#snapshots.promoted(write.snapshot, this.#applied);
-      });
+  #written(write: Write): void {
+    this.#react(() => {
+      this.#raft.persisted(write);
+      if (write.snapshot !== null) this.#snapshots.promoted(write.snapshot, this.#applied);
     });
   }
 

@@ -227,7 +227,7 @@ test('nothing is built for nobody', () => {
   const { index, term, configuration } = { index: 3, term: 1, configuration: replica.configuration };
   snapshotTaken(replica, { index, term, configuration, id: 'x', bytes: 0, checksum: 0 });
   work();
-  expect(compact(replica, 3)).toBe(3);
+  expect(compact(replica, 3, true)).toBe(3);
   work();
   step(replica, { kind: 'Heartbeat', from: node('b'), to: node('a'), term: 2, commit: 0, round: 1 });
   const snapshot = { index: 9, term: 2, configuration, id: 'y', bytes: 0, checksum: 0 };

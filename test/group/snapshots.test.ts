@@ -22,6 +22,8 @@ const proposeAll = (group: Group, name: string, count: number, tag = ''): void =
   group.clock.until(() => proposals.every(({ outcome }) => outcome?.kind === 'applied'), 'the outcomes');
 };
 
+const states = ({ seats }: Group): string[][] => [...seats.values()].map(({ member }) => member.state);
+
 const startOf = (group: Group, name: string): number => group.seat(name).disk.state?.start.index ?? 0;
 
 describe('a member', () => {
@@ -85,6 +87,37 @@ describe('a member', () => {
       { kind: 'applied', result: 3 },
     ]);
     expect(group.member(proposer).state.filter((item) => 'pqr'.includes(item))).toEqual(['p', 'q', 'r']);
+  });
+});
+
+describe('a store without room', () => {
+  test('is relieved by compaction, and takes what it had refused, in order', () => {
+    const group = new World(list, ['a', 'b', 'c'], everyTen);
+    const leader = group.elect();
+    proposeAll(group, leader, 30);
+    group.clock.until(() => startOf(group, leader) > 0, 'a snapshot');
+    const before = startOf(group, leader);
+    group.seat(leader).storage.refusals = 1;
+    proposeAll(group, leader, 40, 'more');
+    expect(startOf(group, leader)).toBeGreaterThan(before);
+    group.clock.until(() => states(group).every((state) => state.length === 70), 'the same states');
+    expect(group.member(leader).stopped).toBeNull();
+    group.close(leader);
+    group.reopen(leader);
+    group.clock.until(() => group.member(leader).state.length === 70, 'the state after a restart');
+  });
+
+  test('that stays full stops its member with QUOTA_EXCEEDED, and the others go on', () => {
+    const group = new World(list, ['a', 'b', 'c'], everyTen);
+    const leader = group.elect();
+    proposeAll(group, leader, 30);
+    const [full = '', other = ''] = group.followers();
+    group.seat(full).storage.refusals = 2;
+    proposeAll(group, other, 5, 'more');
+    group.clock.until(() => group.member(full).stopped !== null, 'the end of the member');
+    expect(group.member(full).stopped).toMatchObject({ code: 'QUOTA_EXCEEDED' });
+    proposeAll(group, other, 5, 'still');
+    expect(group.member(leader).state).toHaveLength(40);
   });
 });
 

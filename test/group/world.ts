@@ -92,6 +92,9 @@ class VirtualStorage implements Storage {
   #last = 0;
   #isClosed = false;
   failure: RaftError | null = null;
+  /** Batches of entries that the store has no room for. */
+  refusals = 0;
+  #isFull = false;
 
   constructor(clock: VirtualClock, disk: MemoryDisk, delay: () => number) {
     this.#clock = clock;
@@ -106,9 +109,26 @@ class VirtualStorage implements Storage {
   }
 
   write(batch: Batch, done: (error: RaftError | null) => void): void {
-    this.#perform(() => {
-      this.#disk.perform(batch);
-    }, done);
+    this.#perform(
+      () => {
+        this.#disk.perform(batch);
+      },
+      (error) => {
+        done(error);
+      },
+      batch,
+    );
+  }
+
+  /** Once full, a store takes only what makes room, until somebody resumes. */
+  #hasNoRoom(batch: Batch): boolean {
+    if (batch.resumes === true) this.#isFull = false;
+    const isRelief = batch.hardState === null && batch.entries.length === 0 && Boolean(batch.start);
+    if (!isRelief && !this.#isFull && this.refusals > 0 && batch.entries.length > 0) {
+      this.refusals--;
+      this.#isFull = true;
+    }
+    return this.#isFull && !isRelief;
   }
 
   stage(part: SnapshotPart, done: (error: RaftError | null) => void): void {
@@ -128,11 +148,15 @@ class VirtualStorage implements Storage {
     });
   }
 
-  #perform(action: () => void, done: (error: RaftError | null) => void): void {
+  #perform(action: () => void, done: (error: RaftError | null) => void, batch: Batch | null = null): void {
     const at = Math.max(this.#last, this.#clock.now() + this.#delay());
     this.#last = at;
     this.#clock.after(at - this.#clock.now(), () => {
       if (this.#isClosed) return;
+      if (batch !== null && this.#hasNoRoom(batch)) {
+        done(new RaftError('QUOTA_EXCEEDED', 'there is no room'));
+        return;
+      }
       if (this.failure === null) action();
       done(this.failure);
     });
