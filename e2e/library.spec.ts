@@ -275,4 +275,5 @@ test('D12 durability is asked for as strict, and what the browser granted is rep
   const [page] = (await found(browserContext, address, broker.url, 1)) as [Page];
   await propose(page, 'x');
   expect((await status(page))?.member?.durability).toBe('strict');
+  await expect.poll(async () => (await status(page))?.storage?.usage ?? 0).toBeGreaterThan(0);
 });

@@ -25,7 +25,7 @@ export { type ApplyContext, type MachineDefinition, validateCommand } from './ma
 export { type Applied, defineMachine, type MachineOptions, type ReducerMachine } from './machine/reducer.ts';
 export { exportStore, inspectStorage, type StoredReport } from './host/inspect-tab.ts';
 export type { SnapshotReport, StoreReport } from './storage/inspection.ts';
-export { type Persistence, persistStorage } from './storage/browser-quota.ts';
+export { type Persistence, persistStorage, type StorageUse } from './storage/browser-quota.ts';
 export type { Durability } from './storage/storage.ts';
 export type { MemberReport } from './transport/messages.ts';
 export type { GroupDiagnosis, PeerDiagnosis, RefusalNotice, SignalingState } from './transport/transport.ts';

@@ -2,6 +2,7 @@
 import { toBase64Url } from '../encoding/base64url.ts';
 import { RaftError } from '../errors.ts';
 import { makeIdentity } from '../identity/host-keys.ts';
+import { estimateStorage } from '../storage/browser-quota.ts';
 import type { Database } from '../storage/database.ts';
 import { IndexedDbDatabase } from '../storage/indexeddb.ts';
 import { MemoryDatabase } from '../storage/memory.ts';
@@ -83,6 +84,7 @@ export async function openBrowserHost(options: BrowserHostOptions, listener: Bro
         connect: options.webrtc === 'bare' ? barePeer() : simplePeer(),
         configuration: { iceServers: [...options.iceServers], iceTransportPolicy: options.iceTransportPolicy },
       }),
+    estimateStorage,
     fillRandom,
     idle: () => {
       listener.idle();

@@ -11,6 +11,7 @@ import { type Access, deriveCredentials, fullAccess, isAccess, kindOf } from '..
 import type { Invite } from '../identity/invite.ts';
 import { type GroupId, groupIdBytes, type HostId, hostOf, incarnationBytes, memberId } from '../ids.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
+import type { StorageUse } from '../storage/browser-quota.ts';
 import type { Database, GroupRecord } from '../storage/database.ts';
 import type { Storage } from '../storage/storage.ts';
 import { type Addressed, decodeFrame } from '../transport/codec.ts';
@@ -18,6 +19,7 @@ import type { Connector, ConnectorFactory, PeerLink } from '../transport/transpo
 import type { Exclusions } from './admission.ts';
 import { Group } from './group.ts';
 import { HostedGroup } from './hosted-group.ts';
+import { StorageWatch } from './storage-watch.ts';
 
 /** What a host is made of; chosen by whoever makes it. */
 export interface HostParts {
@@ -26,6 +28,8 @@ export interface HostParts {
   readonly clock: Clock;
   /** Who may not enter a group here; left out, whoever has an invite may. Asked each time. */
   readonly exclusions?: (group: GroupId) => Exclusions;
+  /** How much this host stores, where somebody can say. */
+  readonly estimateStorage?: () => Promise<StorageUse | null>;
   /** Fills an array with random bytes, fit for secrets. */
   readonly fillRandom: (bytes: Uint8Array) => void;
   /** Called when the last open group was closed. */
@@ -45,6 +49,7 @@ export class Host {
   readonly id: HostId;
   readonly #parts: HostParts;
   readonly #connector: Connector;
+  readonly #storageWatch: StorageWatch;
   readonly #groups = new Map<GroupId, { readonly hosted: AnyHostedGroup; readonly leave: () => void }>();
   readonly #opening = new Set<GroupId>();
   readonly #badFrames = new WeakMap<PeerLink, number>();
@@ -53,6 +58,8 @@ export class Host {
   constructor(parts: HostParts) {
     this.id = parts.database.host;
     this.#parts = parts;
+    const { estimateStorage = () => Promise.resolve(null), clock } = parts;
+    this.#storageWatch = new StorageWatch(estimateStorage, clock);
     this.#connector = parts.connector({
       received: (link, frame) => {
         this.#received(link, frame);
@@ -178,6 +185,7 @@ export class Host {
         clock: this.#parts.clock,
         seed: [first, second, third],
         listener: group.listener,
+        storageUse: () => this.#storageWatch.latest,
         ...(exclusions && { exclusions: () => exclusions(record.group) }),
         ...(raft && { raft }),
       },
@@ -252,6 +260,7 @@ export class Host {
     // Links first: those who followed a leader here need not wait to be told.
     this.#connector.close();
     for (const { hosted } of open) hosted.stop(reason);
+    this.#storageWatch.close();
     void this.#parts.database.close();
     this.#parts.release();
   }

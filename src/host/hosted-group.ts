@@ -16,6 +16,7 @@ import { kindOf } from '../identity/access.ts';
 import { type HostId, hostOf } from '../ids.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import { encodeCommand } from '../machine/replicated.ts';
+import type { StorageUse } from '../storage/browser-quota.ts';
 import type { GroupRecord } from '../storage/database.ts';
 import type { Storage } from '../storage/storage.ts';
 import { encodeFrame } from '../transport/codec.ts';
@@ -32,6 +33,8 @@ export interface HostedGroupInit<State, Command, Result> {
   readonly seed: readonly [number, number, number];
   readonly raft?: Partial<RaftOptions>;
   readonly listener: HostedGroupListener;
+  /** What this host stores, as far as anybody can say. */
+  readonly storageUse: () => StorageUse | null;
   /** Who may not enter; left out, everybody with an invite may. Asked each time. */
   readonly exclusions?: () => Exclusions;
 }
@@ -52,6 +55,8 @@ export interface HostedGroupStatus {
   readonly missing: number | null;
   /** Null before the group is founded. */
   readonly member: MemberStatus | null;
+  /** What all groups of this site store, as of half a minute ago; null where the browser does not say. */
+  readonly storage: StorageUse | null;
   readonly stopped: RaftError | null;
 }
 
@@ -124,7 +129,7 @@ export class HostedGroup<State, Command, Result> {
     const { stopped } = this;
     const phase = stopped === null ? (member === null ? 'founding' : 'running') : 'stopped';
     const missing = founders === null || member !== null ? null : Math.max(0, founders - 1 - this.#candidates.size);
-    return { phase, signaling: this.#signaling, missing, member, stopped };
+    return { phase, signaling: this.#signaling, missing, member, storage: this.#init.storageUse(), stopped };
   }
 
   logTail(count: number): LogEntry<Command>[] {
