@@ -523,7 +523,10 @@ export function newProposals<Result>(random: Random, limits: ProposalLimits): Pr
   return new Proposals((opened) => sessionId(`${part()}${part()}`, opened), limits);
 }
 
-/** All appends go on one lane: one that overtakes another is refused by the follower, and all is sent again. */
+/**
+ * All appends go on one lane: one that overtakes another is refused by the follower, and all is sent again. Snapshots go
+ * there as well, so that no heartbeat waits behind them.
+ */
 function laneOf(message: Message): Lane {
-  return message.kind === 'AppendEntries' ? 'bulk' : 'control';
+  return message.kind === 'AppendEntries' || message.kind === 'InstallSnapshot' ? 'bulk' : 'control';
 }

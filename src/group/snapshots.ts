@@ -122,6 +122,7 @@ export class Snapshots {
     taking.offset += data.byteLength;
     taking.checksum = crc32c(data, taking.checksum);
     storage.stage({ snapshot: { index: point.index, id }, offset, data }, (error) => {
+      this.#stopIfFailed(offset, error);
       this.#init.react(() => {
         // S9: without a new snapshot there is still the old one, and the log after it.
         if (error === null) this.#stageNext(taking);
@@ -140,11 +141,21 @@ export class Snapshots {
   keep(part: StagedPart): void {
     const { raft, storage, react } = this.#init;
     storage.stage(part, (error) => {
+      this.#stopIfFailed(part.offset, error);
       react(() => {
         if (error === null) raft.partStaged(part);
         else raft.partsDamaged(part.snapshot);
       });
     });
+  }
+
+  /**
+   * D8: a part may be refused for what came before it, or for its bytes, and the snapshot begins anew. A store that does not
+   * take a first part, though it has room, takes nothing any more.
+   */
+  #stopIfFailed(offset: number, error: RaftError | null): void {
+    if (error === null || offset > 0 || error.code === 'QUOTA_EXCEEDED' || error.code === 'STORAGE_CORRUPT') return;
+    this.#init.fail(error);
   }
 
   /** Reads a part for a member that is behind. */

@@ -90,6 +90,7 @@ export class Faults {
       if (!process.isRunning) process.crash({ reached: () => 0, isAnnounced: true });
       process.start();
     }
+    this.#group.network.unclog();
     this.#group.network.healed();
   }
 }

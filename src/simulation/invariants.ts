@@ -32,6 +32,8 @@ export class Invariants {
   readonly #entries: KnownEntry[][] = [];
   /** By index, the term of the committed entry. */
   readonly #committed: Term[] = [0];
+  /** By index, the term in which a leader committed it. */
+  readonly #committedIn: Term[] = [0];
   readonly #configurations: Map<Index, Configuration> = new Map();
   #newestConfiguration: Configuration | null = null;
   leaderChanges = 0;
@@ -98,10 +100,12 @@ export class Invariants {
     if (!isQuorum(raft.configuration, (voter) => this.#votes.get(`${voter} ${term}`) === id)) {
       this.#accuse('S12', `${id} leads term ${term} without the votes of a quorum`);
     }
-    const held = raft.entryAt(this.committed)?.term;
-    const isCompacted = raft.status().startIndex >= this.committed;
-    if (!isCompacted && held !== this.#committed[this.committed]) {
-      this.#accuse('S4', `${id} leads term ${term} without the committed entry ${this.committed}`);
+    // A leader may come late, when a later one has committed more: it owes what was committed in earlier terms.
+    let owed = this.committed;
+    while ((this.#committedIn[owed] ?? 0) >= term) owed--;
+    const isCompacted = raft.status().startIndex >= owed;
+    if (!isCompacted && raft.entryAt(owed)?.term !== this.#committed[owed]) {
+      this.#accuse('S4', `${id} leads term ${term} without the committed entry ${owed}`);
     }
   }
 
@@ -125,6 +129,7 @@ export class Invariants {
     if (role === 'leader' && commit > this.committed) {
       for (let index = this.committed + 1; index <= commit; index++) {
         this.#committed.push(raft.entryAt(index)?.term ?? 0);
+        this.#committedIn.push(state.term);
       }
       // S4: by counting, a leader commits entries of its own term only; those before come with them.
       if (term !== state.term) this.#accuse('S4', `${id} commits entry ${commit} of term ${String(term)} by counting`);

@@ -142,6 +142,11 @@ export class Network {
     });
   }
 
+  /** What is still on its way holds up nothing that comes after it. */
+  unclog(): void {
+    for (const { lastArrival } of this.#paths.values()) Object.assign(lastArrival, { control: 0, bulk: 0 });
+  }
+
   /** Everything that stands between them is gone: stations without a connection find each other again. */
   healed(): void {
     for (const station of this.#stations) this.reconnect(station);

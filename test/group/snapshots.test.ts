@@ -1,5 +1,6 @@
 /** Snapshots of members at work: taken by themselves, restored at the start, and sent to those who are behind the log. */
 import { describe, expect, test } from 'vitest';
+import { RaftError } from '../../src/errors.ts';
 import { defineMachine } from '../../src/machine/reducer.ts';
 import { World } from './world.ts';
 
@@ -121,6 +122,16 @@ describe('a store without room', () => {
   });
 });
 
+test('D8 a store that takes no part of a snapshot any more stops its member', () => {
+  const group = new World(list, ['a', 'b', 'c'], everyTen);
+  const leader = group.elect();
+  group.seat(leader).storage.refusesParts = new RaftError('STORAGE_FAILED', 'broken');
+  const proposals = Array.from({ length: 20 }, (_, i) => group.propose(leader, { add: String(i) }));
+  group.clock.until(() => group.member(leader).stopped !== null, 'the end of the member');
+  expect(group.member(leader).stopped).toMatchObject({ code: 'STORAGE_FAILED' });
+  expect(proposals.every(({ outcome }) => outcome !== null)).toBe(true);
+});
+
 describe('a read', () => {
   test('Q6 from any member sees what was committed before it began', () => {
     const group = new World(list);
@@ -137,8 +148,7 @@ describe('a read', () => {
     }
   });
 
-  test('waits for a leader, and can be given up', async () => {
-    const { RaftError } = await import('../../src/errors.ts');
+  test('waits for a leader, and can be given up', () => {
     const group = new World(list);
     const outcomes: string[] = [];
     const cancel = group.member('a').read('linearizable', ({ kind }) => outcomes.push(kind));

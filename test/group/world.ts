@@ -92,6 +92,8 @@ class VirtualStorage implements Storage {
   #last = 0;
   #isClosed = false;
   failure: RaftError | null = null;
+  /** Why the store keeps no part of a snapshot. */
+  refusesParts: RaftError | null = null;
   /** Batches of entries that the store has no room for. */
   refusals = 0;
   #isFull = false;
@@ -132,9 +134,14 @@ class VirtualStorage implements Storage {
   }
 
   stage(part: SnapshotPart, done: (error: RaftError | null) => void): void {
-    this.#perform(() => {
-      this.#disk.stage(part);
-    }, done);
+    this.#perform(
+      () => {
+        if (this.refusesParts === null) this.#disk.stage(part);
+      },
+      (error) => {
+        done(error ?? this.refusesParts);
+      },
+    );
   }
 
   readSnapshot(
