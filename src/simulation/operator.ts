@@ -95,11 +95,13 @@ export class Operator implements Caretaker {
     const { leader } = this.#group;
     if (leader?.raft?.configuration.version !== configuration.version) return false;
     if (process.isGone || !isVoter(configuration, process.id) || configuration.voters.length < 3) return false;
+    if (this.#group.processes.some(hasChangeOnItsWay)) return false;
     const isWhole = (id: NodeId): boolean => this.#group.process(id)?.isRunning === true && id !== process.id;
-    return (
-      isQuorum(configuration, isWhole) &&
-      configuration.voters.some((id) => id !== process.id && canLead(configuration, id))
-    );
+    // A witness holds no commands: whoever else could lead has to have them all.
+    const { committed } = this.#group.watcher.invariants;
+    const holdsAll = (id: NodeId): boolean =>
+      canLead(configuration, id) && isWhole(id) && (this.#group.process(id)?.disk.lastIndex ?? 0) >= committed;
+    return isQuorum(configuration, isWhole) && configuration.voters.some(holdsAll);
   }
 
   /** The store of a process is lost: it comes back as somebody new, and has to be made a member. */
@@ -268,4 +270,13 @@ export class Operator implements Caretaker {
     const left = configuration.voters.filter((voter) => voter !== id && canLead(configuration, voter));
     return left.length >= minVoters - 1 && configuration.voters.length > minVoters - 1;
   }
+}
+
+/** A change of membership lies in the log of this process that it has not applied: it may still make the group smaller. */
+function hasChangeOnItsWay({ raft }: AnyProcess): boolean {
+  if (raft === null) return false;
+  for (let index = raft.appliedIndex + 1; index <= raft.lastIndex; index++) {
+    if (raft.entryAt(index)?.kind === 'configuration') return true;
+  }
+  return false;
 }
