@@ -264,7 +264,7 @@ export const processFaults: Actions = {
   },
   'blocked-loop': (context) => {
     const process = context.pick(context.choose(2) === 0 ? 'leader' : 'any');
-    if (process !== null) process.nextBlock = 100 + context.choose(4_000);
+    process?.blockNext(100 + context.choose(4_000));
     return process;
   },
   'background-timers': (context) => {

@@ -11,6 +11,7 @@ import { Member, type MemberOptions } from '../group/member.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { MemberMessage } from '../transport/messages.ts';
+import { EventLoop } from './event-loop.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { Mutant } from './mutant.ts';
 import type { Network, Station } from './network.ts';
@@ -55,24 +56,16 @@ export class SimProcess<State, Command, Result> implements Station {
   readonly diskFaults: DiskFaults;
   readonly #init: ProcessInit<State, Command, Result>;
   #life: Life = 'down';
-  /** Counts the runs: what belongs to an earlier one is of no interest any more. */
-  #run = 0;
+  /** Of the present run: what belongs to an earlier one is of no interest any more. */
+  #loop: EventLoop;
   #clock: ProcessClock;
   #storage: SimStorage | null = null;
   #member: Member<State, Command, Result> | null = null;
   #watched: Run | null = null;
-  #isFrozen = false;
-  /** The processor is busy until then. */
-  #busyUntil = 0;
-  /** What happened while it was not awake. */
-  #backlog: (() => void)[] = [];
-  #isCatchingUp = false;
   /** Effects that still leave the process before it dies; null when it is not dying. */
   #effectsLeft: number | null = null;
   /** Milliseconds that each event takes. */
   eventCost = 0;
-  /** Milliseconds that the next event blocks between what comes in and what goes out. */
-  nextBlock = 0;
   /** Why it stopped by itself, if it did. */
   stoppedBy: RaftError | null = null;
   crashes = 0;
@@ -87,7 +80,8 @@ export class SimProcess<State, Command, Result> implements Station {
     this.id = init.id;
     this.disk = init.disk;
     this.diskFaults = init.diskFaults;
-    this.#clock = this.#newClock();
+    this.#loop = this.#newLoop();
+    this.#clock = this.#newClock(this.#loop);
   }
 
   get member(): Member<State, Command, Result> | null {
@@ -112,31 +106,38 @@ export class SimProcess<State, Command, Result> implements Station {
     return this.#life === 'up';
   }
 
-  get isFrozen(): boolean {
-    return this.#isFrozen;
+  #newLoop(): EventLoop {
+    const loop: EventLoop = new EventLoop(
+      this.#init.queue,
+      () => {
+        this.#settle();
+      },
+      () => this.eventCost,
+    );
+    return loop;
   }
 
-  #newClock(): ProcessClock {
-    const run = this.#run;
+  #newClock(loop: EventLoop): ProcessClock {
     return new ProcessClock(this.#init.queue, (action) => {
-      this.#runIn(run, action);
+      loop.run(action);
     });
   }
 
   /** Loads what is on disk, and begins. */
   start(): void {
     if (this.#life !== 'down' || this.isGone) return;
-    const run = ++this.#run;
+    const loop = this.#newLoop();
+    this.#loop = loop;
+    this.#clock = this.#newClock(loop);
     this.#life = 'loading';
     this.stoppedBy = null;
-    this.#clock = this.#newClock();
     const { queue, disk, diskFaults, watcher, mutant } = this.#init;
     const storage = new SimStorage({
       queue,
       disk,
       faults: diskFaults,
       tell: (action) => {
-        this.#runIn(run, action);
+        loop.run(action);
       },
       writing: (batch) => {
         watcher.writing(this.id, disk, batch);
@@ -176,7 +177,7 @@ export class SimProcess<State, Command, Result> implements Station {
     const { machine, options, watcher, nextSeed, mutant } = this.#init;
     const random = seededRandom(...nextSeed());
     this.#life = 'up';
-    const run = this.#run;
+    const loop = this.#loop;
     const cores: Raft[] = [];
     this.#member = new Member<State, Command, Result>({
       id: this.id,
@@ -194,12 +195,12 @@ export class SimProcess<State, Command, Result> implements Station {
             watcher.restored(this.#watched, index, this.#member.state);
         },
         statusChanged: () => {
-          const stopped = this.#run === run ? (this.#member?.stopped ?? null) : null;
+          const stopped = this.#loop === loop ? (this.#member?.stopped ?? null) : null;
           if (stopped !== null && this.stoppedBy === null) this.#stopped(stopped);
         },
       },
       trace: (event) => {
-        watcher.traced(this.#run === run ? this.#watched : null, event);
+        watcher.traced(this.#loop === loop ? this.#watched : null, event);
       },
       createRaft: (init: RaftInit) => {
         const make = mutant?.createRaft ?? ((given: RaftInit) => new Raft(given));
@@ -283,75 +284,28 @@ export class SimProcess<State, Command, Result> implements Station {
 
   /** Something happens in the process: now, or as soon as it is awake. */
   run(action: () => void): void {
-    this.#runIn(this.#run, action);
+    this.#loop.run(action);
   }
 
-  #runIn(run: number, action: () => void): void {
-    if (run !== this.#run || this.#life === 'down') return;
-    if (this.#isFrozen || this.#busyUntil > this.#init.queue.now || this.#isCatchingUp) {
-      this.#backlog.push(() => {
-        this.#perform(run, action);
-      });
-      if (!this.#isFrozen) this.#wakeWhenFree();
-      return;
-    }
-    this.#perform(run, action);
-  }
-
-  #perform(run: number, action: () => void): void {
-    if (run !== this.#run || this.#life === 'down') return;
-    action();
-    if (this.nextBlock > 0) {
-      // The event loop is blocked: what follows from the event comes later, and so does everything else.
-      this.#busyUntil = this.#init.queue.now + this.nextBlock;
-      this.nextBlock = 0;
-      this.#backlog.unshift(() => {
-        this.#settle(run);
-      });
-      this.#wakeWhenFree();
-      return;
-    }
-    this.#settle(run);
-    if (this.eventCost > 0 && run === this.#run) this.#busyUntil = this.#init.queue.now + this.eventCost;
-  }
-
-  #settle(run: number): void {
-    if (run !== this.#run) return;
+  /** The end of an event. */
+  #settle(): void {
     this.#clock.settle();
     if (this.#watched !== null) this.#init.watcher.settled(this.#watched);
     if (this.#effectsLeft === 0) this.crash({ reached: (pending) => pending, isAnnounced: this.stoppedBy !== null });
   }
 
-  #wakeWhenFree(): void {
-    const { queue } = this.#init;
-    if (this.#isCatchingUp) return;
-    this.#isCatchingUp = true;
-    const run = this.#run;
-    queue.after(this.#busyUntil - queue.now, () => {
-      if (run !== this.#run) return;
-      this.#isCatchingUp = false;
-      this.#catchUp();
-    });
-  }
-
-  #catchUp(): void {
-    while (!this.#isFrozen && this.#busyUntil <= this.#init.queue.now) {
-      const [next] = this.#backlog.splice(0, 1);
-      if (next === undefined) return;
-      next();
-    }
-    if (!this.#isFrozen && this.#backlog.length > 0) this.#wakeWhenFree();
-  }
-
   /** Memory is kept, nothing runs. */
   freeze(): void {
-    if (this.#life !== 'down') this.#isFrozen = true;
+    this.#loop.freeze();
   }
 
   thaw(): void {
-    if (!this.#isFrozen) return;
-    this.#isFrozen = false;
-    this.#catchUp();
+    this.#loop.thaw();
+  }
+
+  /** The next event blocks for so many milliseconds between what comes in and what goes out. */
+  blockNext(milliseconds: number): void {
+    this.#loop.nextBlock = milliseconds;
   }
 
   /** Dies after so many more effects (messages and writes) have left it, at the end of the event. */
@@ -362,7 +316,7 @@ export class SimProcess<State, Command, Result> implements Station {
   /** It is not to die, nor to be blocked, after all. */
   spare(): void {
     this.#effectsLeft = null;
-    this.nextBlock = 0;
+    this.#loop.nextBlock = 0;
     this.eventCost = 0;
   }
 
@@ -370,14 +324,9 @@ export class SimProcess<State, Command, Result> implements Station {
     if (this.#life === 'down') return;
     const wasUp = this.#life === 'up';
     this.#life = 'down';
-    this.#run++;
+    this.#loop.end();
     this.crashes++;
-    this.#backlog = [];
-    this.#isFrozen = false;
-    this.#isCatchingUp = false;
-    this.#busyUntil = 0;
     this.#effectsLeft = null;
-    this.nextBlock = 0;
     this.#storage?.crash(reached);
     const member = this.#member;
     this.#member = null;
