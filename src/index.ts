@@ -13,7 +13,7 @@ import { type MachineDefinition, maxMachineNameLength } from './machine/machine.
 export type { RoleName } from './core/trace.ts';
 export type { NodeId } from './core/types.ts';
 export { type Outcome, RaftError, type RaftErrorCode } from './errors.ts';
-export type { LogEntry, MemberStatus } from './group/member.ts';
+export type { LogEntry, MemberStatus } from './group/member-status.ts';
 export type { PeerStatus } from './group/peers.ts';
 export type { Group, GroupEvents, GroupStatus, ProposeOptions } from './host/group.ts';
 export type { LinkPath, LinkStatistics } from './transport/link.ts';

@@ -9,66 +9,36 @@
 import { membersOf, type MembershipStep } from '../core/configuration.ts';
 import { InvariantViolation } from '../core/errors.ts';
 import type { MembershipOptions, MembershipResult } from '../core/membership.ts';
-import { type RaftOptions, raftOptions } from '../core/options.ts';
+import { raftOptions } from '../core/options.ts';
 import type { Ready } from '../core/output.ts';
 import { Raft, type RaftInit } from '../core/raft.ts';
-import type { RaftStatus } from '../core/status.ts';
 import type { Random } from '../core/random.ts';
 import type { ReadConsistency } from '../core/reading.ts';
 import type { Write } from '../core/replica.ts';
 import type { TraceListener } from '../core/trace.ts';
 import type { TransferResult } from '../core/transfers.ts';
-import type { Configuration, Entry, Index, Message, NodeId, PersistentState, Term } from '../core/types.ts';
+import type { Configuration, Entry, Index, NodeId, PersistentState } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
-import { sessionId } from '../machine/envelope.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import { ReplicatedMachine, upgradeRequired } from '../machine/replicated.ts';
-import type { Durability, Storage } from '../storage/storage.ts';
+import type { Storage } from '../storage/storage.ts';
 import type { MemberMessage, MemberReport } from '../transport/messages.ts';
-import type { Lane, Transport } from '../transport/transport.ts';
+import type { Transport } from '../transport/transport.ts';
 import type { Clock } from './clock.ts';
 import { Courier } from './courier.ts';
+import { type MemberListener, News } from './listener.ts';
+import { defaultMemberOptions, type MemberOptions } from './member-options.ts';
+import { type LogEntry, logTail, type MemberStatus } from './member-status.ts';
 import { Pacer } from './pacer.ts';
-import { Peers, type PeerStatus } from './peers.ts';
-import {
-  type Cancel,
-  defaultProposalLimits,
-  type ProposalLimits,
-  type ProposalOutcome,
-  Proposals,
-} from './proposals.ts';
+import { Peers } from './peers.ts';
+import { type Cancel, newProposals, type ProposalOutcome, type Proposals } from './proposals.ts';
 import { type ReadOutcome, Reads } from './reads.ts';
-import { defaultSnapshotOptions, type SnapshotOptions, Snapshots } from './snapshots.ts';
+import { sendMessages } from './sending.ts';
+import { Snapshots } from './snapshots.ts';
 import { Writer } from './writer.ts';
-
-export interface MemberOptions {
-  /** Milliseconds of a tick of the core. */
-  readonly tickMs: number;
-  readonly raft: Partial<RaftOptions>;
-  readonly proposals: ProposalLimits;
-  readonly snapshots: SnapshotOptions;
-}
-
-/** An election timeout of 1 to 2 s, a heartbeat every 100 ms. */
-export const defaultMemberOptions: MemberOptions = {
-  tickMs: 50,
-  raft: { electionTicks: 20, heartbeatTicks: 2 },
-  proposals: defaultProposalLimits,
-  snapshots: defaultSnapshotOptions,
-};
 
 /** Ticks without a write after which the commit index is worth one of its own. */
 const restTicks = 4;
-
-/** What a member tells its host, at the end of the event that caused it. */
-export interface MemberListener {
-  /** The machine's state is another one. */
-  stateChanged(): void;
-  /** Something in `status()` is different. */
-  statusChanged(): void;
-  /** The machine has come to this index by a snapshot, not by applying what leads there. */
-  restored?(index: Index): void;
-}
 
 export interface MemberInit<State, Command, Result> {
   readonly id: NodeId;
@@ -88,31 +58,6 @@ export interface MemberInit<State, Command, Result> {
   readonly createRaft?: (init: RaftInit) => Raft;
 }
 
-type ReplicaStatus = Pick<
-  RaftStatus,
-  'id' | 'role' | 'term' | 'leader' | 'commit' | 'applied' | 'durable' | 'lastIndex'
->;
-
-export interface MemberStatus extends ReplicaStatus {
-  /** How much of what is acknowledged survives. */
-  readonly durability: Durability;
-  /** Every voter, in the order of ids. */
-  readonly members: readonly PeerStatus[];
-  /** Commands proposed here whose outcome is open. */
-  readonly pending: number;
-  /** Why this member takes no further part; null while it does. */
-  readonly stopped: RaftError | null;
-}
-
-/** An entry of the log as a person would read it. */
-export interface LogEntry<Command> {
-  readonly index: Index;
-  readonly term: Term;
-  readonly committed: boolean;
-  /** Null for entries without one, with which a leader opens its term. */
-  readonly command: Command | null;
-}
-
 export class Member<State, Command, Result> {
   readonly id: NodeId;
   readonly #raft: Raft;
@@ -128,16 +73,12 @@ export class Member<State, Command, Result> {
   readonly #peers: Peers;
   readonly #pacer: Pacer;
   readonly #listener: MemberListener;
+  readonly #news: News<State>;
   readonly #stopTicking: () => void;
-  #applied: Index;
-  /** The state that the listener knows. */
-  #toldState: State;
   #isScheduled = false;
   /** What the machine begins with is still being read: this member takes no part yet. */
   #isStarting = false;
   #ticksSinceWrite = 0;
-  /** What of our status the listener knows. */
-  #told: readonly unknown[] = [];
   #stopped: RaftError | null = null;
 
   /**
@@ -154,14 +95,13 @@ export class Member<State, Command, Result> {
     this.#clock = clock;
     this.#listener = listener;
     this.#machine = new ReplicatedMachine(machine);
-    this.#toldState = this.#machine.state;
+    this.#news = new News(listener, this.#machine.state);
     try {
       this.#raft = createRaft({ id, persistent, random, options: raft, ...(trace && { trace }) });
     } catch (cause) {
       if (!(cause instanceof InvariantViolation)) throw cause;
       throw new RaftError('STORAGE_CORRUPT', `the stored state cannot be right (${cause.message})`, { cause });
     }
-    this.#applied = this.#raft.status().applied;
     this.#peers = new Peers(id, () => membersOf(this.#raft.configuration));
     this.#reads = new Reads(this.#raft);
     this.#writer = new Writer({
@@ -332,14 +272,7 @@ export class Member<State, Command, Result> {
 
   /** The last entries of the log, in order. */
   logTail(count: number): LogEntry<Command>[] {
-    const { lastIndex, commit } = this.#raft;
-    const tail: LogEntry<Command>[] = [];
-    for (let index = Math.max(1, lastIndex - count + 1); index <= lastIndex; index++) {
-      const entry = this.#raft.entryAt(index);
-      if (entry === undefined) continue;
-      tail.push({ index, term: entry.term, committed: index <= commit, command: this.#machine.commandOf(entry) });
-    }
-    return tail;
+    return logTail(this.#raft, count, (entry) => this.#machine.commandOf(entry));
   }
 
   /** Takes no further part. What was proposed here and has no outcome ends: unknown if it was sent, else not done. */
@@ -427,26 +360,20 @@ export class Member<State, Command, Result> {
         this.#ship();
       }
     });
-    if (this.#machine.state !== this.#toldState) {
-      this.#toldState = this.#machine.state;
-      this.#listener.stateChanged();
-    }
-    this.#tellOfStatus();
+    this.#tell();
+  }
+
+  #tell(): void {
+    const { role, term, leader, commit, appliedIndex, lastIndex } = this.#raft;
+    const { durability } = this.#storage;
+    const { pending } = this.#proposals;
+    const status = [role, term, leader, commit, appliedIndex, lastIndex, durability, pending, this.#peers.changes];
+    this.#news.tell(this.#machine.state, status);
   }
 
   #ship(): void {
     this.#courier.ship();
     this.#reads.ship();
-  }
-
-  #tellOfStatus(): void {
-    const { role, term, leader, commit, lastIndex } = this.#raft;
-    const { durability } = this.#storage;
-    const { pending } = this.#proposals;
-    const status = [role, term, leader, commit, this.#applied, lastIndex, durability, pending, this.#peers.changes];
-    if (status.every((value, i) => value === this.#told[i])) return;
-    this.#told = status;
-    this.#listener.statusChanged();
   }
 
   #carryOut({ write, messages, committed, reads, failedReads, snapshotParts, snapshotReads }: Ready): void {
@@ -456,7 +383,7 @@ export class Member<State, Command, Result> {
       this.#ticksSinceWrite = 0;
       this.#writer.write(write);
     }
-    this.#send(messages);
+    sendMessages(this.#raft, this.#transport, messages);
     for (const read of snapshotReads) this.#snapshots.read(read);
     // The state is what it was when these were handed out; what is committed comes after them.
     this.#reads.ready(reads);
@@ -475,7 +402,6 @@ export class Member<State, Command, Result> {
       }
       if (effect !== null) this.#proposals.observe(effect, entry.index);
     }
-    this.#applied = last.index;
     this.#raft.applied(last.index);
     this.#snapshots.applied(committed);
   }
@@ -485,48 +411,20 @@ export class Member<State, Command, Result> {
     this.#isStarting = false;
     this.#proposals.recover(this.#machine);
     this.#listener.restored?.(index);
-    if (index <= this.#applied) return;
-    this.#applied = index;
-    this.#raft.applied(index);
+    if (index > this.#raft.appliedIndex) this.#raft.applied(index);
   }
 
   #written(write: Write): void {
     this.#react(() => {
       this.#raft.persisted(write);
-      if (write.snapshot !== null) this.#snapshots.promoted(write.snapshot, this.#applied);
+      if (write.snapshot !== null) this.#snapshots.promoted(write.snapshot, this.#raft.appliedIndex);
     });
   }
 
-  #send(messages: readonly Message[]): void {
-    const full = new Set<NodeId>();
-    for (const message of messages) {
-      const isAppend = message.kind === 'AppendEntries';
-      if (isAppend && full.has(message.to)) continue;
-      const isSent = this.#transport.send(message.to, message, laneOf(message));
-      if (isSent || !isAppend) continue;
-      full.add(message.to);
-      this.#raft.reportUnsent(message);
-    }
-  }
-
   #report(): MemberReport {
-    const { role, term, leader, commit, lastIndex } = this.#raft;
-    return { role, term, leader, commit, applied: this.#applied, lastIndex };
+    const { role, term, leader, commit, appliedIndex: applied, lastIndex } = this.#raft;
+    return { role, term, leader, commit, applied, lastIndex };
   }
 }
 
 const newRaft = (init: RaftInit): Raft => new Raft(init);
-
-/** The commands of one run of a member. Its session is 64 random bits, so that no two runs of any member share one. */
-export function newProposals<Result>(random: Random, limits: ProposalLimits): Proposals<Result> {
-  const part = (): string => random.below(0x1_0000_0000).toString(16).padStart(8, '0');
-  return new Proposals((opened) => sessionId(`${part()}${part()}`, opened), limits);
-}
-
-/**
- * All appends go on one lane: one that overtakes another is refused by the follower, and all is sent again. Snapshots go
- * there as well, so that no heartbeat waits behind them.
- */
-function laneOf(message: Message): Lane {
-  return message.kind === 'AppendEntries' || message.kind === 'InstallSnapshot' ? 'bulk' : 'control';
-}

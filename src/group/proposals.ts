@@ -3,9 +3,10 @@
  * a sequence in our session once it is sent. They are sent again until they take effect; the sessions of the replicated
  * state see to it that this happens once, and in order.
  */
-import { RaftError } from '../errors.ts';
-import type { SessionId } from '../machine/envelope.ts';
+import type { Random } from '../core/random.ts';
 import type { Index } from '../core/types.ts';
+import { RaftError } from '../errors.ts';
+import { type SessionId, sessionId } from '../machine/envelope.ts';
 import type { Effect, KnownOutcome, SessionMemory } from '../machine/replicated.ts';
 
 export type ProposalOutcome<Result> =
@@ -227,4 +228,10 @@ export class Proposals<Result> {
     for (const pending of sent) this.#end(pending, { kind: 'failed', error: error('unknown') });
     for (const pending of unsent) this.#end(pending, { kind: 'failed', error: error('not-done') });
   }
+}
+
+/** The commands of one run of a member. Its session is 64 random bits, so that no two runs of any member share one. */
+export function newProposals<Result>(random: Random, limits: ProposalLimits): Proposals<Result> {
+  const part = (): string => random.below(0x1_0000_0000).toString(16).padStart(8, '0');
+  return new Proposals((opened) => sessionId(`${part()}${part()}`, opened), limits);
 }

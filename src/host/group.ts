@@ -2,7 +2,7 @@
 import type { NodeId } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import type { Clock } from '../group/clock.ts';
-import type { LogEntry } from '../group/member.ts';
+import type { LogEntry } from '../group/member-status.ts';
 import type { Cancel } from '../group/proposals.ts';
 import type { Access } from '../identity/access.ts';
 import { encodeInvite } from '../identity/invite.ts';

@@ -10,8 +10,16 @@ import { type Random, seededRandom } from '../core/random.ts';
 import type { NodeId, PersistentState } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import type { Clock } from '../group/clock.ts';
-import { type LogEntry, Member, type MemberListener, type MemberStatus, newProposals } from '../group/member.ts';
-import { type Cancel, defaultProposalLimits, type ProposalOutcome, type Proposals } from '../group/proposals.ts';
+import type { MemberListener } from '../group/listener.ts';
+import { Member } from '../group/member.ts';
+import type { LogEntry, MemberStatus } from '../group/member-status.ts';
+import {
+  type Cancel,
+  defaultProposalLimits,
+  newProposals,
+  type ProposalOutcome,
+  type Proposals,
+} from '../group/proposals.ts';
 import { kindOf } from '../identity/access.ts';
 import { type HostId, hostOf } from '../ids.ts';
 import type { MachineDefinition } from '../machine/machine.ts';

@@ -7,7 +7,7 @@ import { emptyState } from '../core/raft.ts';
 import { type Random, seededRandom } from '../core/random.ts';
 import type { TraceListener } from '../core/trace.ts';
 import type { NodeId } from '../core/types.ts';
-import { defaultMemberOptions, type MemberOptions } from '../group/member.ts';
+import { defaultMemberOptions, type MemberOptions } from '../group/member-options.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import { EventQueue } from './event-queue.ts';
 import type { Mutant } from './mutant.ts';

@@ -4,7 +4,7 @@
  * that a failing one can be made shorter.
  */
 import { type Random, seededRandom } from '../core/random.ts';
-import type { MemberOptions } from '../group/member.ts';
+import type { MemberOptions } from '../group/member-options.ts';
 import { allFaultKinds, type FaultKind, faultKinds } from './fault-kinds.ts';
 import type { DiskOptions } from './group-of-processes.ts';
 import type { NetworkOptions } from './network.ts';

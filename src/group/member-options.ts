@@ -1,0 +1,20 @@
+/** What can be set on a member, with what holds where nothing is said. */
+import type { RaftOptions } from '../core/options.ts';
+import { defaultProposalLimits, type ProposalLimits } from './proposals.ts';
+import { defaultSnapshotOptions, type SnapshotOptions } from './snapshots.ts';
+
+export interface MemberOptions {
+  /** Milliseconds of a tick of the core. */
+  readonly tickMs: number;
+  readonly raft: Partial<RaftOptions>;
+  readonly proposals: ProposalLimits;
+  readonly snapshots: SnapshotOptions;
+}
+
+/** An election timeout of 1 to 2 s, a heartbeat every 100 ms. */
+export const defaultMemberOptions: MemberOptions = {
+  tickMs: 50,
+  raft: { electionTicks: 20, heartbeatTicks: 2 },
+  proposals: defaultProposalLimits,
+  snapshots: defaultSnapshotOptions,
+};
