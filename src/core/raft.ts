@@ -21,7 +21,7 @@ import { compact, partsDamaged, partStaged, snapshotTaken } from './snapshots.ts
 import { type RaftStatus, statusOf } from './status.ts';
 import { step } from './step.ts';
 import type { RoleName, TraceListener } from './trace.ts';
-import { transferLeadership, type TransferResult } from './transfers.ts';
+import { standAside, transferLeadership, type TransferResult } from './transfers.ts';
 import type {
   AppendEntries,
   Configuration,
@@ -144,6 +144,14 @@ export class Raft {
   /** Hands leadership over. Nothing can be proposed until that has come about, or an election timeout has passed (T2). */
   transferLeadership(target: NodeId): TransferResult {
     return this.#run((replica) => transferLeadership(replica, target));
+  }
+
+  /**
+   * Votes and keeps the log, but leads no more, until it is started again: for a driver that finds itself unable to apply
+   * what the group commits. A leader hands over first.
+   */
+  standAside(): void {
+    this.#run(standAside);
   }
 
   /** Begins a linearizable read. Its context comes back in `reads` or `failedReads` of a `Ready`. */

@@ -178,6 +178,8 @@ export class Replica {
   configuration: Configuration;
   /** A voter has told us that we are no member any more (M12). */
   isRemoved = false;
+  /** Whoever drives this replica cannot serve a group: it votes and keeps the log, and leads no more. */
+  standsAside = false;
   /** Since the last contact with a leader, granted vote, or campaign (E5); 0 in a leader. */
   ticksSinceContact = 0;
   /**
@@ -275,7 +277,7 @@ export class Replica {
   }
 
   get canLead(): boolean {
-    return canLead(this.configuration, this.id);
+    return !this.standsAside && canLead(this.configuration, this.id);
   }
 
   /** A leader may count on it that we elect no other one (Q7). */

@@ -83,6 +83,17 @@ export function reviewHandOver(replica: Replica, leader: Leader): void {
   }
 }
 
+/**
+ * Leads no more from now on, though it is a voter: a leader hands over as one that leaves the voters does, and steps down
+ * when nobody has taken over within an election timeout.
+ */
+export function standAside(replica: Replica): void {
+  replica.standsAside = true;
+  const { role } = replica;
+  if (role.name === 'leader') reviewHandOver(replica, role);
+  else if (role.name !== 'follower') becomeFollower(replica, replica.term, null);
+}
+
 /** M11: to whoever can take over soonest, unless that is under way. */
 function handOverToSuccessor(replica: Replica, leader: Leader): void {
   const successor = leader.transfer === null ? findSuccessor(replica, leader) : null;
@@ -94,7 +105,8 @@ function findSuccessor(replica: Replica, leader: Leader): NodeId | null {
   let best: NodeId | null = null;
   let bestMatch = -1;
   for (const [id, { match, recentlyActive }] of leader.progress) {
-    if (!recentlyActive || match <= bestMatch || !canLead(replica.configuration, id)) continue;
+    const isEligible = id !== replica.id && recentlyActive && canLead(replica.configuration, id);
+    if (!isEligible || match <= bestMatch) continue;
     best = id;
     bestMatch = match;
   }

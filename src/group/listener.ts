@@ -7,6 +7,8 @@ export interface MemberListener {
   stateChanged(): void;
   /** Something in `status()` is different. */
   statusChanged(): void;
+  /** What the storage held is applied: the state is as this member last knew it. */
+  started?(): void;
   /** The machine has come to this index by a snapshot, not by applying what leads there. */
   restored?(index: Index): void;
 }

@@ -18,6 +18,11 @@ export interface MemberStatus extends ReplicaStatus {
   readonly members: readonly PeerStatus[];
   /** Commands proposed here whose outcome is open. */
   readonly pending: number;
+  /**
+   * UPGRADE_REQUIRED, when the group has moved to a version of the machine that this code does not know: nothing is
+   * applied, proposed or read here any more, but this member goes on keeping the log and voting. Null otherwise.
+   */
+  readonly outgrown: RaftError | null;
   /** Why this member takes no further part; null while it does. */
   readonly stopped: RaftError | null;
 }

@@ -17,7 +17,14 @@ import type { ReadConsistency } from '../core/reading.ts';
 import type { Write } from '../core/replica.ts';
 import type { TraceListener } from '../core/trace.ts';
 import type { TransferResult } from '../core/transfers.ts';
-import type { Configuration, Entry, Index, NodeId, PersistentState } from '../core/types.ts';
+import {
+  type Configuration,
+  type Entry,
+  entryBytes,
+  type Index,
+  type NodeId,
+  type PersistentState,
+} from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import { ReplicatedMachine, upgradeRequired } from '../machine/replicated.ts';
@@ -36,6 +43,12 @@ import { type ReadOutcome, Reads } from './reads.ts';
 import { sendMessages } from './sending.ts';
 import { Snapshots } from './snapshots.ts';
 import { Writer } from './writer.ts';
+
+/**
+ * Bytes of committed entries that a member keeps for newer code to apply, since it cannot: beyond them it stops, because
+ * the log is in memory.
+ */
+const maxUnappliedBytes = 64 * 1024 * 1024;
 
 /** Ticks without a write after which the commit index is worth one of its own. */
 const restTicks = 4;
@@ -78,7 +91,11 @@ export class Member<State, Command, Result> {
   #isScheduled = false;
   /** What the machine begins with is still being read: this member takes no part yet. */
   #isStarting = false;
+  #hasStarted = false;
   #ticksSinceWrite = 0;
+  /** Why nothing is applied any more: the group runs a version of the machine that this code does not know. */
+  #outgrown: RaftError | null = null;
+  #unappliedBytes = 0;
   #stopped: RaftError | null = null;
 
   /**
@@ -129,6 +146,11 @@ export class Member<State, Command, Result> {
       restored: (index) => {
         this.#restored(index);
       },
+      outgrown: (index, error) => {
+        this.#isStarting = false;
+        this.#outgrow(error);
+        if (index > this.#raft.appliedIndex) this.#raft.applied(index);
+      },
     });
     this.#proposals = init.proposals ?? newProposals(random, limits);
     this.#courier = new Courier({
@@ -163,10 +185,27 @@ export class Member<State, Command, Result> {
    *   not done then
    */
   propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void): Cancel {
-    if (this.#stopped !== null) throw this.#stopped;
+    this.#checkServing();
     const cancel = this.#proposals.add(this.#machine.encode(command), settle);
     this.#schedule();
     return cancel;
+  }
+
+  /**
+   * Proposes that the group runs the version of this code's machine from here on; `settle` as for a command. Members whose
+   * code is older apply nothing from there on. Has no effect when the group runs that version already.
+   * @throws RaftError BUSY, or why this member serves nobody: it is not done then
+   */
+  proposeUpgrade(settle: (outcome: ProposalOutcome<Result>) => void): Cancel {
+    this.#checkServing();
+    const cancel = this.#proposals.add(this.#machine.upgrade, settle);
+    this.#schedule();
+    return cancel;
+  }
+
+  #checkServing(): void {
+    const reason = this.#stopped ?? this.#outgrown;
+    if (reason !== null) throw reason;
   }
 
   /**
@@ -175,7 +214,7 @@ export class Member<State, Command, Result> {
    * @throws RaftError BUSY, or why the member stopped
    */
   read(consistency: ReadConsistency, settle: (outcome: ReadOutcome) => void): (error: RaftError) => void {
-    if (this.#stopped !== null) throw this.#stopped;
+    this.#checkServing();
     const cancel = this.#reads.add(consistency, settle);
     this.#schedule();
     return cancel;
@@ -221,7 +260,8 @@ export class Member<State, Command, Result> {
     this.#react(() => {
       switch (message.kind) {
         case 'Propose':
-          this.#courier.receive(message);
+          // Without the sessions nobody could say which of them come too early: they will be sent to the next leader.
+          if (this.#outgrown === null) this.#courier.receive(message);
           break;
         case 'ProposeRefused':
           this.#courier.receiveRefusal(message);
@@ -266,6 +306,7 @@ export class Member<State, Command, Result> {
       durability: this.#storage.durability,
       members: this.#peers.list(this.#report()),
       pending: this.#proposals.pending,
+      outgrown: this.#outgrown,
       stopped: this.#stopped,
     };
   }
@@ -361,14 +402,17 @@ export class Member<State, Command, Result> {
       }
     });
     this.#tell();
+    if (this.#hasStarted || this.#stopped !== null) return;
+    this.#hasStarted = true;
+    this.#listener.started?.();
   }
 
   #tell(): void {
     const { role, term, leader, commit, appliedIndex, lastIndex } = this.#raft;
     const { durability } = this.#storage;
     const { pending } = this.#proposals;
-    const status = [role, term, leader, commit, appliedIndex, lastIndex, durability, pending, this.#peers.changes];
-    this.#news.tell(this.#machine.state, status);
+    const raft = [role, term, leader, commit, appliedIndex, lastIndex];
+    this.#news.tell(this.#machine.state, [...raft, durability, pending, this.#peers.changes, this.#outgrown]);
   }
 
   #ship(): void {
@@ -394,16 +438,37 @@ export class Member<State, Command, Result> {
   #apply(committed: readonly Entry[]): void {
     const last = committed.at(-1);
     if (last === undefined) return;
-    for (const entry of committed) {
-      const effect = this.#machine.apply(entry);
-      if (effect?.kind === 'upgrade-required') {
-        this.#stop(upgradeRequired(effect.version, this.#machine.ownVersion));
-        return;
-      }
-      if (effect !== null) this.#proposals.observe(effect, entry.index);
-    }
+    for (const entry of committed) this.#applyEntry(entry);
     this.#raft.applied(last.index);
     this.#snapshots.applied(committed);
+  }
+
+  #applyEntry(entry: Entry): void {
+    if (this.#outgrown !== null) {
+      this.#unappliedBytes += entryBytes(entry);
+      if (this.#unappliedBytes > maxUnappliedBytes) this.#stop(this.#outgrown);
+      return;
+    }
+    const effect = this.#machine.apply(entry);
+    if (effect?.kind === 'upgrade-required') {
+      this.#outgrow(upgradeRequired(effect.version, this.#machine.ownVersion));
+    } else if (effect !== null) {
+      this.#proposals.observe(effect, entry.index);
+    }
+  }
+
+  /**
+   * The group has moved to a version of the machine that this code does not know. The machine stays as it is; the log goes
+   * on behind it, for newer code to apply. Changes of membership take effect here as everywhere, and this member votes and
+   * acknowledges, so that the group does not lose it; but it leads no more, because it cannot answer anybody.
+   */
+  #outgrow(error: RaftError): void {
+    if (this.#outgrown !== null) return;
+    this.#outgrown = error;
+    this.#snapshots.end();
+    this.#raft.standAside();
+    this.#proposals.failAll((outcome) => new RaftError(error.code, error.message, { outcome }));
+    this.#reads.failAll(error);
   }
 
   /** The machine has come to an index by a snapshot, not by applying what leads there. */

@@ -39,6 +39,8 @@ export interface SnapshotsInit {
   readonly fail: (error: RaftError) => void;
   /** The machine is that of this index now, without having applied what leads there. */
   readonly restored: (index: Index) => void;
+  /** The snapshot of this index is of a newer version of the machine than this code is: the machine is what it was. */
+  readonly outgrown: (index: Index, error: RaftError) => void;
 }
 
 /** A snapshot of our own state on its way into the store. */
@@ -65,6 +67,7 @@ export class Snapshots {
   #bytes = 0;
   #taking: Taking | null = null;
   #restoring: Restoring | null = null;
+  #isOver = false;
 
   constructor(init: SnapshotsInit) {
     this.#init = init;
@@ -73,6 +76,12 @@ export class Snapshots {
   /** The machine does not hold yet what it will hold: nothing may be applied to it. */
   get isRestoring(): boolean {
     return this.#restoring !== null;
+  }
+
+  /** From now on the machine is not that of what is applied: no snapshot of it is taken any more. */
+  end(): void {
+    this.#isOver = true;
+    this.#taking = null;
   }
 
   /** Counts what was applied. */
@@ -92,7 +101,7 @@ export class Snapshots {
   /** Takes a snapshot now, unless one is being taken or one too many would have to be kept. */
   take(): void {
     const { raft, machine, random } = this.#init;
-    if (this.#taking !== null || this.isRestoring || raft.isSendingOldSnapshot) return;
+    if (this.#isOver || this.#taking !== null || this.isRestoring || raft.isSendingOldSnapshot) return;
     const point = raft.snapshotPoint();
     if (point.index <= (raft.snapshot?.index ?? 0)) return;
     const id = Array.from({ length: idWords }, () =>
@@ -125,6 +134,7 @@ export class Snapshots {
       this.#stopIfFailed(offset, error);
       this.#init.react(() => {
         // S9: without a new snapshot there is still the old one, and the log after it.
+        if (this.#taking !== taking) return;
         if (error === null) this.#stageNext(taking);
         else this.#taking = null;
       });
@@ -213,13 +223,18 @@ export class Snapshots {
   }
 
   #finish({ snapshot, reader, checksum }: Restoring): void {
-    const { machine, fail, restored } = this.#init;
+    const { machine, fail, restored, outgrown } = this.#init;
     try {
       if (checksum !== snapshot.checksum) throw new RangeError('its bytes fail their checksum');
       reader.end();
       machine.restore(reader.sections);
     } catch (cause) {
-      fail(cause instanceof RaftError ? cause : unreadable(snapshot, cause));
+      if (cause instanceof RaftError && cause.code === 'UPGRADE_REQUIRED') {
+        this.#restoring = null;
+        outgrown(snapshot.index, cause);
+      } else {
+        fail(unreadable(snapshot, cause));
+      }
       return;
     }
     this.#restoring = null;

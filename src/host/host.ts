@@ -192,6 +192,8 @@ export class Host {
       persistent,
     );
     group.attach(hosted);
+    await hosted.ready;
+    this.#stopIfClosed(hosted);
     if (hosted.stopped !== null) throw hosted.stopped;
     const leave = this.#connector.join(
       {
@@ -217,6 +219,11 @@ export class Host {
     );
     this.#groups.set(record.group, { hosted: hosted as unknown as AnyHostedGroup, leave });
     return group;
+  }
+
+  /** While a group was being opened, its host may have been closed. */
+  #stopIfClosed(hosted: { stop(reason: RaftError): void }): void {
+    if (this.#isClosed) hosted.stop(new RaftError('CLOSED', 'this host is closed'));
   }
 
   /** A group has stopped: others may have its place in the topic. */

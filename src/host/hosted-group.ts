@@ -95,6 +95,9 @@ export class HostedGroup<State, Command, Result> {
   #member: Member<State, Command, Result> | null = null;
   #signaling: SignalingState = 'connecting';
   #stopped: RaftError | null = null;
+  /** The state is as this host last knew it, or this group has stopped. */
+  readonly ready: Promise<void>;
+  #becomeReady: () => void = () => undefined;
 
   /** @param persistent what the storage holds: null before the founding */
   constructor(init: HostedGroupInit<State, Command, Result>, persistent: PersistentState | null) {
@@ -102,8 +105,15 @@ export class HostedGroup<State, Command, Result> {
     this.#init = init;
     this.#random = seededRandom(...init.seed);
     this.#proposals = newProposals(this.#random, defaultProposalLimits);
-    if (persistent === null) this.#foundIfComplete();
-    else this.#start(persistent);
+    this.ready = new Promise((resolve) => {
+      this.#becomeReady = resolve;
+    });
+    if (persistent === null) {
+      this.#becomeReady();
+      this.#foundIfComplete();
+    } else {
+      this.#start(persistent);
+    }
   }
 
   /** Whether the members are known. */
@@ -275,7 +285,18 @@ export class HostedGroup<State, Command, Result> {
         random: this.#random,
         machine,
         proposals: this.#proposals,
-        listener,
+        listener: {
+          stateChanged: () => {
+            listener.stateChanged();
+          },
+          statusChanged: () => {
+            if (this.stopped !== null) this.#becomeReady();
+            listener.statusChanged();
+          },
+          started: () => {
+            this.#becomeReady();
+          },
+        },
         transport: { send: (to, message, lane) => this.#send(to, message, lane) },
         ...(raft && { options: { raft } }),
       });
@@ -309,6 +330,7 @@ export class HostedGroup<State, Command, Result> {
   stop(reason: RaftError): void {
     if (this.#stopped !== null) return;
     this.#stopped = reason;
+    this.#becomeReady();
     this.#member?.close(reason);
     this.#proposals.failAll((outcome) => new RaftError(reason.code, reason.message, { outcome, cause: reason.cause }));
     this.#init.storage.close();

@@ -99,6 +99,11 @@ export class ReplicatedMachine<State, Command, Result> implements SessionMemory<
     return orInvalid(() => encodeCall({ kind: 'command', version, body: maker.encode(command) }));
   }
 
+  /** The decision to move the group to the version of this code, as it is proposed. */
+  get upgrade(): Uint8Array {
+    return encodeUpgrade(this.#definition);
+  }
+
   /** The command of an entry; null for one that carries none, or none that can be read. */
   commandOf({ kind, data }: Entry): Command | null {
     if (kind !== 'command') return null;

@@ -270,3 +270,43 @@ test('after the old leader is gone, one that was asked too late still finds its 
   cluster.tick(40, 'b', 'c');
   expect(['b', 'c']).toContain(cluster.leader);
 });
+
+describe('a replica that stands aside', () => {
+  test('hands leadership over, and campaigns no more, though it votes', () => {
+    const cluster = led();
+    cluster.member('a').raft.standAside();
+    cluster.settle();
+    expect(cluster.leader).toBe('b');
+    cluster.isolate('b');
+    cluster.tick(40, 'a');
+    expect(cluster.member('a').status.role).toBe('follower');
+    cluster.tick(40, 'a', 'c');
+    expect(cluster.leader).toBe('c');
+    expect(cluster.member('a').status).toMatchObject({ role: 'follower', leader: 'c' });
+  });
+
+  test('steps down after an election timeout when nobody takes over', () => {
+    const cluster = led({ options: { checkQuorum: false } });
+    cluster.isolate('a');
+    cluster.member('a').raft.standAside();
+    cluster.tick(9, 'a');
+    expect(cluster.member('a').status.role).toBe('leader');
+    cluster.tick(1, 'a');
+    expect(cluster.member('a').status).toMatchObject({ role: 'follower', leader: null, removed: false });
+  });
+
+  test('ends its campaign, and is not talked into another one', () => {
+    const cluster = new Cluster();
+    cluster.isolate('a');
+    cluster.campaign('a');
+    cluster.member('a').raft.standAside();
+    expect(cluster.member('a').status.role).toBe('follower');
+    cluster.heal();
+    cluster.campaign('b');
+    cluster.settle();
+    expect(transfer(cluster, 'b', 'a')).toBe('accepted');
+    cluster.settle();
+    cluster.tick(5);
+    expect(cluster.leader).toBe('b');
+  });
+});

@@ -187,6 +187,8 @@ export interface Seat<State, Command, Result> {
 export class World<State, Command, Result> {
   readonly clock: VirtualClock = new VirtualClock();
   readonly seats: Map<string, Seat<State, Command, Result>> = new Map();
+  /** The code that a member runs when it is started next; all run the same, unless a test says otherwise. */
+  readonly code: Map<string, MachineDefinition<State, Command, Result>> = new Map();
   readonly #machine: MachineDefinition<State, Command, Result>;
   readonly #options: Partial<MemberOptions>;
   readonly #cut: Set<string> = new Set();
@@ -227,7 +229,7 @@ export class World<State, Command, Result> {
       storage,
       clock: this.clock,
       random: seededRandom(++this.#runs),
-      machine: this.#machine,
+      machine: this.code.get(name) ?? this.#machine,
       options: this.#options,
       transport: { send: (_to, message) => this.#send(message) },
       listener: {

@@ -249,8 +249,7 @@ describe('a group', () => {
     for (const host of hosts) host.close();
     const [record] = (await tabs.databases[1]?.groups()) ?? [];
     if (record === undefined) throw new Error('the group is not stored');
-    const alone = await tabs.open(1).open(list, record);
-    await tabs.until(() => alone.state.length === 1, 'the state');
+    const alone = await tabs.outcome(tabs.open(1).open(list, record));
     expect(alone.state).toEqual(['hello']);
   });
 
@@ -260,9 +259,9 @@ describe('a group', () => {
     const [group] = groups as [List];
     group.close();
     const moved = { ...decodeInvite(group.invite), signaling: 'ws://elsewhere.example' };
-    const again = await hosts[0]?.join(list, moved);
-    expect(decodeInvite(again?.invite ?? '')).toEqual(moved);
-    again?.close();
+    const again = await tabs.outcome((hosts[0] as Host).join(list, moved));
+    expect(decodeInvite(again.invite)).toEqual(moved);
+    again.close();
     expect(await tabs.databases[0]?.groups()).toMatchObject([{ signaling: 'ws://elsewhere.example' }]);
   });
 
@@ -330,7 +329,7 @@ describe('a group', () => {
 
     const [record] = (await tabs.databases[0]?.groups()) ?? [];
     if (record === undefined) throw new Error('the group is not stored');
-    const again = await tabs.open(0).open(list, record);
+    const again = await tabs.outcome(tabs.open(0).open(list, record));
     expect(again.memberId).toBe(a.memberId);
     expect(again.log(10).map(({ command }) => command)).toContain('x');
     await tabs.until(() => again.state.length === 2, 'the old member to catch up');
@@ -345,8 +344,8 @@ describe('a group', () => {
     group.close();
     const other = { ...list, name: 'other' };
     await expect(hosts[0]?.join(other, decodeInvite(group.invite))).rejects.toMatchObject({ code: 'WRONG_MACHINE' });
-    const again = await hosts[0]?.join(list, decodeInvite(group.invite));
-    expect(again?.memberId).toBe(group.memberId);
+    const again = await tabs.outcome((hosts[0] as Host).join(list, decodeInvite(group.invite)));
+    expect(again.memberId).toBe(group.memberId);
   });
 
   test('has nothing to do with another group of the same hosts', async () => {
