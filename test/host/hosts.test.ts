@@ -259,7 +259,7 @@ describe('a group', () => {
     const [group] = groups as [List];
     group.close();
     const moved = { ...decodeInvite(group.invite), signaling: 'ws://elsewhere.example' };
-    const again = await tabs.outcome((hosts[0] as Host).join(list, moved));
+    const again = await tabs.outcome((hosts[0]!).join(list, moved));
     expect(decodeInvite(again.invite)).toEqual(moved);
     again.close();
     expect(await tabs.databases[0]?.groups()).toMatchObject([{ signaling: 'ws://elsewhere.example' }]);
@@ -344,7 +344,7 @@ describe('a group', () => {
     group.close();
     const other = { ...list, name: 'other' };
     await expect(hosts[0]?.join(other, decodeInvite(group.invite))).rejects.toMatchObject({ code: 'WRONG_MACHINE' });
-    const again = await tabs.outcome((hosts[0] as Host).join(list, decodeInvite(group.invite)));
+    const again = await tabs.outcome((hosts[0]!).join(list, decodeInvite(group.invite)));
     expect(again.memberId).toBe(group.memberId);
   });
 
