@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Page } from 'playwright';
-import type { Plugin } from 'vite';
 import { openBrowser, serve } from '../e2e/browser.ts';
+import { isolation } from './isolation.ts';
 import type { Layouts, Samples, StorageBench } from './pages/storage.ts';
 import { print, progress, quantile } from './report.ts';
 
@@ -101,16 +101,6 @@ function printLayouts({ each, packed }: Layouts): void {
 }
 
 const profile = mkdtempSync(join(tmpdir(), 'flotilla-bench-'));
-/** An isolated page has a clock of 5 microseconds, any other one of 100. */
-const isolation: Plugin = {
-  name: 'isolation',
-  config: () => ({
-    server: {
-      headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' },
-    },
-  }),
-};
-
 const site = await serve('bench/pages', [isolation]);
 const context = await openBrowser(profile, values.sqlite ? ['--enable-features=IdbSqliteBackingStore'] : []);
 try {
