@@ -256,10 +256,10 @@ describe('a group', () => {
   test('whose broker has moved is found at the new one, and says so to others', async () => {
     const tabs = new Tabs();
     const { hosts, groups } = await tabs.found(1);
-    const [group] = groups as [List];
+    const [[group], [host]] = [groups as [List], hosts as [Host]];
     group.close();
     const moved = { ...decodeInvite(group.invite), signaling: 'ws://elsewhere.example' };
-    const again = await tabs.outcome((hosts[0]!).join(list, moved));
+    const again = await tabs.outcome(host.join(list, moved));
     expect(decodeInvite(again.invite)).toEqual(moved);
     again.close();
     expect(await tabs.databases[0]?.groups()).toMatchObject([{ signaling: 'ws://elsewhere.example' }]);
@@ -339,12 +339,12 @@ describe('a group', () => {
   test('is opened once in a tab, under its own machine', async () => {
     const tabs = new Tabs();
     const { hosts, groups } = await tabs.found(1);
-    const [group] = groups as [List];
-    await expect(hosts[0]?.join(list, decodeInvite(group.invite))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    const [[group], [host]] = [groups as [List], hosts as [Host]];
+    await expect(host.join(list, decodeInvite(group.invite))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     group.close();
     const other = { ...list, name: 'other' };
-    await expect(hosts[0]?.join(other, decodeInvite(group.invite))).rejects.toMatchObject({ code: 'WRONG_MACHINE' });
-    const again = await tabs.outcome((hosts[0]!).join(list, decodeInvite(group.invite)));
+    await expect(host.join(other, decodeInvite(group.invite))).rejects.toMatchObject({ code: 'WRONG_MACHINE' });
+    const again = await tabs.outcome(host.join(list, decodeInvite(group.invite)));
     expect(again.memberId).toBe(group.memberId);
   });
 
