@@ -31,7 +31,7 @@ import { defaultMemberOptions, type MemberOptions } from './member-options.ts';
 import { type LogEntry, logTail, type MemberStatus } from './member-status.ts';
 import { Pacer } from './pacer.ts';
 import { Peers } from './peers.ts';
-import { type Cancel, newProposals, type ProposalOutcome, type Proposals } from './proposals.ts';
+import { newProposals, type Proposal, type ProposalOutcome, type Proposals } from './proposals.ts';
 import { type ReadOutcome, Reads } from './reads.ts';
 import { sendMessages } from './sending.ts';
 import { Snapshots } from './snapshots.ts';
@@ -157,16 +157,26 @@ export class Member<State, Command, Result> {
     return this.#machine.state;
   }
 
+  /** As far as this the log is applied in `state`; 0 before anything is. */
+  get appliedIndex(): Index {
+    return this.#isStarting ? 0 : this.#raft.appliedIndex;
+  }
+
   /**
    * Proposes a command; `settle` is called once, later, with its outcome.
    * @throws RaftError INVALID_ARGUMENT, VERSION_NOT_IN_FORCE, TOO_LARGE, BUSY, or why the member stopped: the command is
    *   not done then
    */
-  propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void): Cancel {
+  propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void): Proposal {
     if (this.#stopped !== null) throw this.#stopped;
-    const cancel = this.#proposals.add(this.#machine.encode(command), settle);
+    const proposal = this.#proposals.add(this.#machine.encode(command), this.#clock.wallTime(), settle);
     this.#schedule();
-    return cancel;
+    return proposal;
+  }
+
+  /** What was proposed here and has no outcome, in the order of proposing: the same list until it is another one. */
+  get pending(): readonly Proposal[] {
+    return this.#proposals.list;
   }
 
   /**
@@ -364,11 +374,11 @@ export class Member<State, Command, Result> {
   }
 
   #tell(): void {
-    const { role, term, leader, commit, appliedIndex, lastIndex } = this.#raft;
+    const { role, term, leader, commit, appliedIndex, durableIndex, lastIndex } = this.#raft;
     const { durability } = this.#storage;
-    const { pending } = this.#proposals;
-    const status = [role, term, leader, commit, appliedIndex, lastIndex, durability, pending, this.#peers.changes];
-    this.#news.tell(this.#machine.state, status);
+    const replica = [role, term, leader, commit, appliedIndex, durableIndex, lastIndex];
+    const changes = [this.#proposals.changes, this.#peers.changes];
+    this.#news.tell(this.#machine.state, [...replica, durability, ...changes]);
   }
 
   #ship(): void {
