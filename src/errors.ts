@@ -49,18 +49,27 @@ export type RaftErrorCode =
 /** `not-done`: the call had no effect and never will. `unknown`: it may have had one, or have one later. */
 export type Outcome = 'not-done' | 'unknown';
 
+export interface RaftErrorOptions {
+  readonly outcome?: Outcome;
+  readonly cause?: unknown;
+  readonly settled?: Promise<unknown>;
+}
+
 export class RaftError extends Error {
   override readonly name = 'RaftError';
   readonly code: RaftErrorCode;
   readonly outcome: Outcome;
+  /**
+   * Of a proposal that ended with an unknown outcome: what its outcome is, once it is known, as the call itself would have
+   * told it. A command that was sent stays in its place and is sent again, so it can be awaited here as often as one likes.
+   * Rejects when nobody will ever know. Null for every other error. `propose` gives the same promise with its type.
+   */
+  readonly settled: Promise<unknown> | null;
 
-  constructor(
-    code: RaftErrorCode,
-    message: string,
-    { outcome = 'not-done', cause }: { readonly outcome?: Outcome; readonly cause?: unknown } = {},
-  ) {
+  constructor(code: RaftErrorCode, message: string, { outcome = 'not-done', cause, settled }: RaftErrorOptions = {}) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.outcome = outcome;
+    this.settled = settled ?? null;
   }
 }

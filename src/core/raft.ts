@@ -360,6 +360,11 @@ export class Raft {
     return this.#replica.log.lastIndex;
   }
 
+  /** The last entry that is durable here. */
+  get durableIndex(): Index {
+    return this.#replica.log.durable;
+  }
+
   /** In force here: that of the last change that was applied. */
   get configuration(): Configuration {
     return this.#replica.configuration;

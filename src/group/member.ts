@@ -38,7 +38,7 @@ import { defaultMemberOptions, type MemberOptions } from './member-options.ts';
 import { type LogEntry, logTail, type MemberStatus } from './member-status.ts';
 import { Pacer } from './pacer.ts';
 import { Peers } from './peers.ts';
-import { type Cancel, newProposals, type ProposalOutcome, type Proposals } from './proposals.ts';
+import { newProposals, type Proposal, type ProposalOutcome, type Proposals } from './proposals.ts';
 import { type ReadOutcome, Reads } from './reads.ts';
 import { sendMessages } from './sending.ts';
 import { Snapshots } from './snapshots.ts';
@@ -179,16 +179,26 @@ export class Member<State, Command, Result> {
     return this.#machine.state;
   }
 
+  /** As far as this the log is applied in `state`; 0 before anything is. */
+  get appliedIndex(): Index {
+    return this.#isStarting ? 0 : this.#raft.appliedIndex;
+  }
+
   /**
    * Proposes a command; `settle` is called once, later, with its outcome.
    * @throws RaftError INVALID_ARGUMENT, VERSION_NOT_IN_FORCE, TOO_LARGE, BUSY, or why the member stopped: the command is
    *   not done then
    */
-  propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void): Cancel {
+  propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void): Proposal {
     this.#checkServing();
-    const cancel = this.#proposals.add(this.#machine.encode(command), settle);
+    const proposal = this.#proposals.add(this.#machine.encode(command), this.#clock.wallTime(), settle);
     this.#schedule();
-    return cancel;
+    return proposal;
+  }
+
+  /** What was proposed here and has no outcome, in the order of proposing: the same list until it is another one. */
+  get pending(): readonly Proposal[] {
+    return this.#proposals.list;
   }
 
   /**
@@ -196,11 +206,11 @@ export class Member<State, Command, Result> {
    * code is older apply nothing from there on. Has no effect when the group runs that version already.
    * @throws RaftError BUSY, or why this member serves nobody: it is not done then
    */
-  proposeUpgrade(settle: (outcome: ProposalOutcome<Result>) => void): Cancel {
+  proposeUpgrade(settle: (outcome: ProposalOutcome<Result>) => void): Proposal {
     this.#checkServing();
-    const cancel = this.#proposals.add(this.#machine.upgrade, settle);
+    const proposal = this.#proposals.add(this.#machine.upgrade, this.#clock.wallTime(), settle);
     this.#schedule();
-    return cancel;
+    return proposal;
   }
 
   #checkServing(): void {
@@ -408,11 +418,11 @@ export class Member<State, Command, Result> {
   }
 
   #tell(): void {
-    const { role, term, leader, commit, appliedIndex, lastIndex } = this.#raft;
+    const { role, term, leader, commit, appliedIndex, durableIndex, lastIndex } = this.#raft;
     const { durability } = this.#storage;
-    const { pending } = this.#proposals;
-    const raft = [role, term, leader, commit, appliedIndex, lastIndex];
-    this.#news.tell(this.#machine.state, [...raft, durability, pending, this.#peers.changes, this.#outgrown]);
+    const replica = [role, term, leader, commit, appliedIndex, durableIndex, lastIndex];
+    const changes = [this.#proposals.changes, this.#peers.changes];
+    this.#news.tell(this.#machine.state, [...replica, durability, ...changes, this.#outgrown]);
   }
 
   #ship(): void {

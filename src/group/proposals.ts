@@ -25,13 +25,43 @@ export const defaultProposalLimits: ProposalLimits = {
   maxCommandBytes: 1024 * 1024,
 };
 
-/** Gives up on a command: it is withdrawn if it was not sent yet, and otherwise ends as it may without us. */
-export type Cancel = (code: 'ABORTED' | 'TIMEOUT', reason: string) => void;
+/** A command that was proposed here, and is followed until it has an outcome. */
+export interface Proposal {
+  /** The command as the machine wrote it: what `encodeCall` gives. */
+  readonly call: Uint8Array;
+  /** When it was proposed, in milliseconds since 1970 on our clock. */
+  readonly time: number;
+  /** Its place in our session; null while it was not sent, and so cannot take effect. */
+  readonly sequence: number | null;
+  /**
+   * Takes it back: it ends with this error, which says that it was not done. False for one that was sent, or has ended:
+   * what was sent keeps its place, and its outcome is told when it is known.
+   */
+  withdraw(error: RaftError): boolean;
+}
 
-interface Pending<Result> {
-  readonly command: Uint8Array;
-  /** Null when nobody waits any more. */
-  settle: ((outcome: ProposalOutcome<Result>) => void) | null;
+class Pending<Result> implements Proposal {
+  readonly call: Uint8Array;
+  readonly time: number;
+  readonly settle: (outcome: ProposalOutcome<Result>) => void;
+  readonly #queue: Proposals<Result>;
+  sequence: number | null = null;
+
+  constructor(
+    queue: Proposals<Result>,
+    call: Uint8Array,
+    time: number,
+    settle: (outcome: ProposalOutcome<Result>) => void,
+  ) {
+    this.#queue = queue;
+    this.call = call;
+    this.time = time;
+    this.settle = settle;
+  }
+
+  withdraw(error: RaftError): boolean {
+    return this.#queue.withdraw(this, error);
+  }
 }
 
 /** Consecutive commands of one session, ready for the leader. */
@@ -49,12 +79,16 @@ export class Proposals<Result> {
   /** Null until there is something to send, and again when the session was forgotten. */
   #session: SessionId | null = null;
   /** Those with a sequence; the first one's is `#settledTo + 1`. */
-  #sent: Pending<Result>[] = [];
+  readonly #sent: Pending<Result>[] = [];
   readonly #unsent: Pending<Result>[] = [];
   #settledTo = 0;
   /** How many of `#sent` are on their way; those behind are to be sent again. */
   #shipped = 0;
   #bytes = 0;
+  /** Counts what has changed in `list`. */
+  changes = 0;
+  #list: readonly Proposal[] = [];
+  #listedAt = 0;
 
   /** @param newSession names a session, given an index that is committed now */
   constructor(newSession: (opened: Index) => SessionId, limits: ProposalLimits) {
@@ -66,17 +100,33 @@ export class Proposals<Result> {
     return this.#sent.length + this.#unsent.length;
   }
 
+  /** Everything without an outcome, in the order of proposing: the same list until it is another one. */
+  get list(): readonly Proposal[] {
+    if (this.#listedAt !== this.changes) {
+      this.#list = [...this.#sent, ...this.#unsent];
+      this.#listedAt = this.changes;
+    }
+    return this.#list;
+  }
+
+  /** Under which our commands are sent; null while there is nothing to send. */
+  get session(): SessionId | null {
+    return this.#session;
+  }
+
   get isAwaitingOutcome(): boolean {
     return this.#shipped > 0;
   }
 
   /**
-   * Takes a command, as the machine writes it; `settle` is called once, later, with its outcome.
+   * Takes a command; `settle` is called once, later, with its outcome.
+   * @param call what `encodeCall` gives
+   * @param time now, in milliseconds since 1970
    * @throws RaftError TOO_LARGE, BUSY
    */
-  add(command: Uint8Array, settle: (outcome: ProposalOutcome<Result>) => void): Cancel {
+  add(call: Uint8Array, time: number, settle: (outcome: ProposalOutcome<Result>) => void): Proposal {
     const { maxPending, maxPendingBytes, maxCommandBytes } = this.#limits;
-    const size = command.byteLength;
+    const size = call.byteLength;
     if (size > maxCommandBytes) {
       throw new RaftError(
         'TOO_LARGE',
@@ -86,30 +136,22 @@ export class Proposals<Result> {
     if (this.pending >= maxPending || (this.pending > 0 && this.#bytes + size > maxPendingBytes)) {
       throw new RaftError('BUSY', `${this.pending} commands wait already: propose again when some have ended`);
     }
-    const pending: Pending<Result> = { command, settle };
+    const pending = new Pending(this, call, time, settle);
     this.#unsent.push(pending);
     this.#bytes += size;
-    return (code, reason) => {
-      this.#cancel(pending, code, reason);
-    };
+    this.changes++;
+    return pending;
   }
 
-  #cancel(pending: Pending<Result>, code: 'ABORTED' | 'TIMEOUT', reason: string): void {
-    if (pending.settle === null) return;
-    const place = this.#unsent.indexOf(pending);
-    const outcome = place === -1 ? 'unknown' : 'not-done';
-    if (place !== -1) {
-      this.#unsent.splice(place, 1);
-      this.#bytes -= pending.command.byteLength;
-    }
-    const ending = outcome === 'unknown' ? 'it was sent, and may still take effect' : 'it was not sent';
-    this.#end(pending, { kind: 'failed', error: new RaftError(code, `${reason}; ${ending}`, { outcome }) });
-  }
-
-  #end(pending: Pending<Result>, outcome: ProposalOutcome<Result>): void {
-    const { settle } = pending;
-    pending.settle = null;
-    settle?.(outcome);
+  /** See `Proposal.withdraw`. */
+  withdraw(pending: Proposal, error: RaftError): boolean {
+    const place = this.#unsent.findIndex((one) => one === pending);
+    const [withdrawn] = place === -1 ? [] : this.#unsent.splice(place, 1);
+    if (withdrawn === undefined) return false;
+    this.#bytes -= withdrawn.call.byteLength;
+    this.changes++;
+    withdrawn.settle({ kind: 'failed', error });
+    return true;
   }
 
   /** Something is to be sent, and there is no session that it could have a place in. */
@@ -131,9 +173,9 @@ export class Proposals<Result> {
     for (let i = this.#shipped; ; i++) {
       const pending = this.#sent[i] ?? this.#unsent[i - this.#sent.length];
       if (pending === undefined) break;
-      bytes += pending.command.byteLength;
+      bytes += pending.call.byteLength;
       if (bytes > maxBytes && commands.length > 0) break;
-      commands.push(pending.command);
+      commands.push(pending.call);
     }
     if (commands.length === 0) return null;
     const known = this.#settledTo;
@@ -144,7 +186,12 @@ export class Proposals<Result> {
   shipped({ commands }: Shipment): void {
     this.#shipped += commands.length;
     const moved = this.#shipped - this.#sent.length;
-    if (moved > 0) this.#sent.push(...this.#unsent.splice(0, moved));
+    if (moved <= 0) return;
+    for (const pending of this.#unsent.splice(0, moved)) {
+      this.#sent.push(pending);
+      pending.sequence = this.#settledTo + this.#sent.length;
+    }
+    this.changes++;
   }
 
   /** Everything without an outcome is to be sent again. */
@@ -188,10 +235,10 @@ export class Proposals<Result> {
     }
     if (!memory.isForgotten(session)) return;
     const message = 'this member was away, and the group has forgotten whether it did the command: look at the state';
-    for (const pending of this.#sent.splice(0)) {
-      this.#bytes -= pending.command.byteLength;
-      const error = new RaftError('SESSION_FORGOTTEN', message, { outcome: 'unknown' });
-      this.#end(pending, { kind: 'failed', error });
+    this.changes++;
+    for (const { call, settle } of this.#sent.splice(0)) {
+      this.#bytes -= call.byteLength;
+      settle({ kind: 'failed', error: new RaftError('SESSION_FORGOTTEN', message, { outcome: 'unknown' }) });
     }
     this.#leaveSession();
   }
@@ -201,20 +248,24 @@ export class Proposals<Result> {
     if (pending === undefined) return;
     this.#settledTo++;
     this.#shipped = Math.max(0, this.#shipped - 1);
-    this.#bytes -= pending.command.byteLength;
+    this.#bytes -= pending.call.byteLength;
+    this.changes++;
     if (verdict.kind === 'applied') {
-      this.#end(pending, { kind: 'applied', result: verdict.result, index });
+      pending.settle({ kind: 'applied', result: verdict.result, index });
     } else {
       const message = `the machine rejected the command: ${verdict.reason}`;
-      this.#end(pending, { kind: 'failed', error: new RaftError('REJECTED', message, { cause: verdict.cause }) });
+      pending.settle({ kind: 'failed', error: new RaftError('REJECTED', message, { cause: verdict.cause }) });
     }
   }
 
   /**
    * Our session was forgotten. What is on its way under it can never have its turn again, so all that has no outcome starts
-   * over under a new one.
+   * over under a new one, and may be taken back until then.
    */
   #leaveSession(): void {
+    for (const pending of this.#sent) pending.sequence = null;
+    this.#unsent.unshift(...this.#sent.splice(0));
+    this.changes++;
     this.#session = null;
     this.#settledTo = 0;
     this.#shipped = 0;
@@ -225,8 +276,9 @@ export class Proposals<Result> {
     const [sent, unsent] = [this.#sent.splice(0), this.#unsent.splice(0)];
     this.#shipped = 0;
     this.#bytes = 0;
-    for (const pending of sent) this.#end(pending, { kind: 'failed', error: error('unknown') });
-    for (const pending of unsent) this.#end(pending, { kind: 'failed', error: error('not-done') });
+    this.changes++;
+    for (const { settle } of sent) settle({ kind: 'failed', error: error('unknown') });
+    for (const { settle } of unsent) settle({ kind: 'failed', error: error('not-done') });
   }
 }
 

@@ -1,48 +1,34 @@
 /** A group as an application has it in its hands: the public face of one member. */
-import type { NodeId } from '../core/types.ts';
+import type { Index, NodeId } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import type { Clock } from '../group/clock.ts';
 import type { LogEntry } from '../group/member-status.ts';
-import type { Cancel } from '../group/proposals.ts';
-import type { Access } from '../identity/access.ts';
-import { encodeInvite } from '../identity/invite.ts';
 import type { GroupId } from '../ids.ts';
-import type { GroupRecord } from '../storage/database.ts';
 import type { GroupDiagnosis } from '../transport/transport.ts';
-import type { HostedGroup, HostedGroupListener, HostedGroupStatus } from './hosted-group.ts';
+import { type CallOptions, Calls } from './calls.ts';
+import { Conditions } from './conditions.ts';
+import type { GroupMember } from './group-member.ts';
+import type { HostedGroupListener } from './hosted-group.ts';
+import { type PendingCommand, type Proposed, Proposing } from './proposing.ts';
+import { type ReadOptions, Reading, type ReadResult } from './reading.ts';
+import { selected } from './select.ts';
+import { callGuarded, type ReadableStore, Source } from './source.ts';
+import type { GroupStatus } from './status.ts';
 
-export type GroupStatus = HostedGroupStatus;
-
-export interface GroupEvents<State> {
+export interface GroupEvents<State, Command, Result> {
   /** The state is another one. */
   state: State;
+  /** `pending` is another list. */
+  pending: readonly PendingCommand<Command, Result>[];
   /** Something in `status()` is different. */
   status: GroupStatus;
   /** This member takes no further part, and why. The last event. */
   stopped: RaftError;
 }
 
-export interface ProposeOptions {
-  /**
-   * Milliseconds to wait for the outcome, counted from the call; Infinity to wait for ever. Left out, it is 10,000, counted
-   * from the founding of the group if that comes later.
-   */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-}
-
-const defaultTimeoutMs = 10_000;
-const checkTimeoutsMs = 100;
-
-type Listeners<State> = {
-  readonly [Event in keyof GroupEvents<State>]: Set<(value: GroupEvents<State>[Event]) => void>;
-};
-
-interface Waiting {
-  readonly timeoutMs: number | undefined;
-  /** When the time began to run; null while it has not. */
-  since: number | null;
-  readonly expire: (waitedMs: number) => void;
+export interface SelectOptions<Part> {
+  /** Whether two parts are as good as the same: then the earlier one stays. `Object.is`, if you do not say. */
+  readonly isEqual?: (one: Part, other: Part) => boolean;
 }
 
 /** What a group asks of its host. */
@@ -52,6 +38,15 @@ export interface GroupActions {
   /** Nor is it to be remembered. */
   readonly forget: () => void;
   readonly diagnose: () => Promise<GroupDiagnosis>;
+}
+
+export interface GroupInit {
+  readonly id: GroupId;
+  readonly memberId: NodeId;
+  readonly invite: string;
+  readonly readOnlyInvite: string;
+  readonly clock: Clock;
+  readonly actions: GroupActions;
 }
 
 export class Group<State, Command, Result> {
@@ -64,21 +59,39 @@ export class Group<State, Command, Result> {
   readonly readOnlyInvite: string;
   readonly #clock: Clock;
   readonly #actions: GroupActions;
-  readonly #listeners: Listeners<State> = { state: new Set(), status: new Set(), stopped: new Set() };
-  /** Calls that end when their time is over. */
-  readonly #waiting = new Set<Waiting>();
-  #stopChecking: (() => void) | null = null;
-  #hosted: HostedGroup<State, Command, Result> | null = null;
-  #hasStopped = false;
-  readonly #untold = new Set<keyof GroupEvents<State>>();
+  readonly #conditions = new Conditions(() => this.#here.stopped);
+  readonly #proposing: Proposing<Command, Result>;
+  readonly #reading: Reading<State>;
+  readonly #sources: {
+    readonly state: Source<State>;
+    readonly pending: Source<readonly PendingCommand<Command, Result>[]>;
+    readonly status: Source<GroupStatus>;
+    readonly stopped: Source<RaftError | null>;
+  };
+  #member: GroupMember<State, Command, Result> | null = null;
+  #status: GroupStatus | null = null;
+  #isOver = false;
 
-  constructor(record: GroupRecord & { readonly readOnlyAccess: Access }, clock: Clock, actions: GroupActions) {
-    this.id = record.group;
-    this.memberId = record.member;
-    this.invite = encodeInvite(record);
-    this.readOnlyInvite = encodeInvite({ ...record, access: record.readOnlyAccess });
+  constructor({ id, memberId, invite, readOnlyInvite, clock, actions }: GroupInit) {
+    this.id = id;
+    this.memberId = memberId;
+    this.invite = invite;
+    this.readOnlyInvite = readOnlyInvite;
     this.#clock = clock;
     this.#actions = actions;
+    const member = (): GroupMember<State, Command, Result> => this.#here;
+    const calls = new Calls(clock, () => this.#here.isFounded);
+    const changed = (): void => {
+      this.#changed();
+    };
+    this.#proposing = new Proposing({ member, calls, changed });
+    this.#reading = new Reading({ member, calls, conditions: this.#conditions });
+    this.#sources = {
+      state: new Source(() => this.#here.state, clock),
+      pending: new Source(() => this.#proposing.pending, clock),
+      status: new Source(() => this.status(), clock),
+      stopped: new Source(() => this.#here.stopped, clock),
+    };
   }
 
   /** For the host: what it tells this group. */
@@ -90,21 +103,30 @@ export class Group<State, Command, Result> {
       this.#actions.leave();
     },
     stateChanged: () => {
-      this.#tell('state', () => this.state);
+      this.#changed();
     },
     statusChanged: () => {
-      this.#statusChanged();
+      this.#changed();
     },
   };
 
   /** For the host: what is behind this group. */
-  attach(hosted: HostedGroup<State, Command, Result>): void {
-    this.#hosted = hosted;
+  attach(member: GroupMember<State, Command, Result>): void {
+    this.#member = member;
   }
 
-  get #here(): HostedGroup<State, Command, Result> {
-    if (this.#hosted === null) throw new Error('the group has no member yet');
-    return this.#hosted;
+  get #here(): GroupMember<State, Command, Result> {
+    if (this.#member === null) throw new Error('the group has no member yet');
+    return this.#member;
+  }
+
+  #changed(): void {
+    if (this.#member === null) return;
+    this.#status = null;
+    if (this.#isOver) return;
+    this.#isOver = this.#member.stopped !== null;
+    for (const source of Object.values(this.#sources)) source.touch();
+    this.#conditions.check();
   }
 
   /** The state as far as this member has applied the log: the same object until it changes. */
@@ -112,8 +134,15 @@ export class Group<State, Command, Result> {
     return this.#here.state;
   }
 
+  /** What was proposed here and has no outcome yet, in the order of proposing: the same list until it is another one. */
+  get pending(): readonly PendingCommand<Command, Result>[] {
+    return this.#proposing.pending;
+  }
+
+  /** How the group is doing, as this member sees it: the same object until something in it is different. */
   status(): GroupStatus {
-    return this.#here.status();
+    this.#status ??= this.#here.status();
+    return this.#status;
   }
 
   /**
@@ -129,33 +158,40 @@ export class Group<State, Command, Result> {
     return this.#here.logTail(count);
   }
 
+  /** `state`, as a function that can be given away: with `subscribe` it is what React's `useSyncExternalStore` takes. */
+  readonly getSnapshot: () => State = () => this.state;
+
   /**
-   * Calls back with the state, now and after each change, until the function that it returns is called: the contract of
-   * a Svelte store, and good for React's `useSyncExternalStore`.
+   * Calls back with the state, now and after each change, until the function that it returns is called: a group is a Svelte
+   * store. It can be given away.
    */
-  subscribe(listener: (state: State) => void): () => void {
-    const unsubscribe = this.on('state', listener);
-    listener(this.state);
-    return unsubscribe;
+  readonly subscribe: (listener: (state: State) => void) => () => void = (listener) =>
+    this.select((state) => state).subscribe(listener);
+
+  /**
+   * A part of the state as a store of its own, whose listeners are called when that part is another one. Keep it: each has
+   * its own memory of the part that it last gave.
+   * @param selector gives the part; depends on nothing but its argument
+   */
+  select<Part>(selector: (state: State) => Part, options: SelectOptions<Part> = {}): ReadableStore<Part> {
+    return selected(this.#sources.state, selector, options.isEqual);
   }
 
   /** Calls back on each event of a kind, until the function that it returns is called. */
-  on<Event extends keyof GroupEvents<State>>(
+  on<Event extends keyof GroupEvents<State, Command, Result>>(
     event: Event,
-    listener: (value: GroupEvents<State>[Event]) => void,
-  ): () => void {
-    // A listener that is given twice is called twice.
-    const own = (value: GroupEvents<State>[Event]): void => {
-      listener(value);
-    };
-    this.#listeners[event].add(own);
+    listener: (value: GroupEvents<State, Command, Result>[Event]) => void,
+  ): () => void;
+  on(event: keyof GroupEvents<State, Command, Result>, listener: (value: never) => void): () => void {
+    const call = listener as (value: unknown) => void;
     // Whoever comes late to the last event hears of it all the same.
-    if (event === 'stopped' && this.#hasStopped) {
+    const { stopped } = this.#here;
+    if (event === 'stopped' && stopped !== null) {
       this.#clock.defer(() => {
-        own(this.#here.stopped as GroupEvents<State>[Event]);
+        callGuarded(this.#clock, call, stopped);
       });
     }
-    return () => this.#listeners[event].delete(own);
+    return this.#sources[event].on(call);
   }
 
   /**
@@ -164,96 +200,48 @@ export class Group<State, Command, Result> {
    * whose `outcome` is `not-done` or `unknown`:
    *
    * - REJECTED (not-done): the machine threw
-   * - TIMEOUT, ABORTED, CLOSED, STORAGE_FAILED, INVARIANT_VIOLATED: `not-done` if the command was never sent; `unknown` if
-   *   it was, and may still take effect
-   * - BUSY, TOO_LARGE, INVALID_ARGUMENT, GROUP_FULL (not-done): refused
+   * - TIMEOUT, ABORTED: `not-done` if the command was never sent, which withdraws it; `unknown` if it was, and may still
+   *   take effect: `settled` of the promise, and of the error, tells when it is known
+   * - CLOSED, and whatever else stops this member: `not-done` if the command was never sent; `unknown` if it was
+   * - SESSION_FORGOTTEN (unknown): this member was away for too long
+   * - BUSY, TOO_LARGE, INVALID_ARGUMENT, READ_ONLY, GROUP_FULL, VERSION_NOT_IN_FORCE (not-done): refused
    */
-  async propose(command: Command, { timeoutMs, signal }: ProposeOptions = {}): Promise<Result> {
-    if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
-      throw new RaftError('INVALID_ARGUMENT', `timeoutMs must be a number of milliseconds, not ${timeoutMs}`);
-    }
-    if (signal?.aborted === true) throw abortError(signal);
-    let cancel: Cancel = () => undefined;
-    const outcome = new Promise<Result>((resolve, reject) => {
-      cancel = this.#here.propose(command, (settled) => {
-        if (settled.kind === 'applied') resolve(settled.result);
-        else reject(settled.error);
-      });
-    });
-    const onAbort = (): void => {
-      cancel('ABORTED', 'the call was given up');
-    };
-    const waiting: Waiting = {
-      timeoutMs,
-      since: timeoutMs === undefined && !this.#here.isFounded ? null : this.#clock.now(),
-      expire: (waited) => {
-        cancel('TIMEOUT', `there was no outcome within ${waited} ms`);
-      },
-    };
-    signal?.addEventListener('abort', onAbort);
-    this.#wait(waiting);
-    try {
-      return await outcome;
-    } finally {
-      this.#stopWaiting(waiting);
-      signal?.removeEventListener('abort', onAbort);
-    }
+  propose(command: Command, options: CallOptions = {}): Proposed<Result> {
+    return this.#proposing.propose(command, options);
   }
 
-  #wait(waiting: Waiting): void {
-    this.#waiting.add(waiting);
-    this.#stopChecking ??= this.#clock.every(checkTimeoutsMs, () => {
-      const now = this.#clock.now();
-      for (const one of [...this.#waiting]) {
-        if (one.since === null && this.#here.isFounded) one.since = now;
-        const limit = one.timeoutMs ?? defaultTimeoutMs;
-        if (one.since !== null && now - one.since >= limit) one.expire(limit);
-      }
-    });
+  /**
+   * Reads the state, or what a selector makes of it, and tells the index that the answer reflects. See `ReadOptions` for how
+   * fresh it is. Rejects with a RaftError: TIMEOUT, ABORTED, BUSY, NOT_SUPPORTED on a witness, or why the member stopped;
+   * or with what the selector throws.
+   */
+  read(selector?: undefined, options?: ReadOptions): Promise<ReadResult<State>>;
+  read<Value>(selector: (state: State) => Value, options?: ReadOptions): Promise<ReadResult<Value>>;
+  read(
+    selector: (state: State) => unknown = (state) => state,
+    options: ReadOptions = {},
+  ): Promise<ReadResult<unknown>> {
+    return this.#reading.read(selector, options);
   }
 
-  #stopWaiting(waiting: Waiting): void {
-    this.#waiting.delete(waiting);
-    if (this.#waiting.size > 0) return;
-    this.#stopChecking?.();
-    this.#stopChecking = null;
+  /**
+   * Resolves once this tab's state reflects everything that was committed anywhere before the call; with the index that it
+   * has come to. Rejects as `read` does.
+   */
+  async barrier(options: CallOptions = {}): Promise<Index> {
+    return (await this.#reading.read(() => null, options)).index;
+  }
+
+  /**
+   * Resolves once this tab's state reflects the log up to an index, for example that of another tab's `read`; with the index
+   * that it has come to. Rejects with a RaftError: INVALID_ARGUMENT, TIMEOUT, ABORTED, or why the member stopped.
+   */
+  waitFor(index: Index, options: CallOptions = {}): Promise<Index> {
+    return this.#reading.waitFor(index, options);
   }
 
   /** Leaves the group's work to the others. This member keeps what it has, and can be opened again. */
   close(): void {
     this.#here.stop(new RaftError('CLOSED', 'the group was closed in this tab'));
   }
-
-  #statusChanged(): void {
-    if (this.#hosted === null || this.#hasStopped) return;
-    const { stopped } = this.#hosted;
-    this.#tell('status', () => this.status());
-    if (stopped === null) return;
-    this.#hasStopped = true;
-    this.#tell('stopped', () => stopped);
-  }
-
-  /** Calls the listeners once the present event is dealt with, however often the same is to be told until then. */
-  #tell<Event extends keyof GroupEvents<State>>(event: Event, value: () => GroupEvents<State>[Event]): void {
-    if (this.#hosted === null || this.#listeners[event].size === 0 || this.#untold.has(event)) return;
-    this.#untold.add(event);
-    this.#clock.defer(() => {
-      this.#untold.delete(event);
-      const current = value();
-      for (const listener of [...this.#listeners[event]]) {
-        try {
-          listener(current);
-        } catch (error) {
-          // A listener that throws must not keep the others from their work: the error goes where uncaught ones go.
-          this.#clock.defer(() => {
-            throw error;
-          });
-        }
-      }
-    });
-  }
-}
-
-function abortError(signal: AbortSignal): RaftError {
-  return new RaftError('ABORTED', 'the call was given up before it began', { cause: signal.reason });
 }

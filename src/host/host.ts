@@ -8,7 +8,7 @@ import { toBase64Url } from '../encoding/base64url.ts';
 import { RaftError } from '../errors.ts';
 import type { Clock } from '../group/clock.ts';
 import { type Access, deriveCredentials, fullAccess, isAccess, kindOf } from '../identity/access.ts';
-import type { Invite } from '../identity/invite.ts';
+import { encodeInvite, type Invite } from '../identity/invite.ts';
 import { type GroupId, groupIdBytes, type HostId, hostOf, incarnationBytes, memberId } from '../ids.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import type { StorageUse } from '../storage/browser-quota.ts';
@@ -18,7 +18,7 @@ import { type Addressed, decodeFrame } from '../transport/codec.ts';
 import type { Connector, ConnectorFactory, PeerLink } from '../transport/transport.ts';
 import type { Exclusions } from './admission.ts';
 import { Group } from './group.ts';
-import { HostedGroup } from './hosted-group.ts';
+import { HostedGroup, type HostedGroupListener } from './hosted-group.ts';
 import { StorageWatch } from './storage-watch.ts';
 
 /** What a host is made of; chosen by whoever makes it. */
@@ -43,14 +43,18 @@ const secretBytes = 32;
 /** Frames that make no sense, after which a link is closed. */
 const maxBadFrames = 10;
 
-type AnyHostedGroup = HostedGroup<never, never, never>;
+interface OpenGroup {
+  readonly hosted: HostedGroup<never, never, never>;
+  readonly listener: HostedGroupListener;
+  readonly leave: () => void;
+}
 
 export class Host {
   readonly id: HostId;
   readonly #parts: HostParts;
   readonly #connector: Connector;
   readonly #storageWatch: StorageWatch;
-  readonly #groups = new Map<GroupId, { readonly hosted: AnyHostedGroup; readonly leave: () => void }>();
+  readonly #groups = new Map<GroupId, OpenGroup>();
   readonly #opening = new Set<GroupId>();
   readonly #badFrames = new WeakMap<PeerLink, number>();
   #isClosed = false;
@@ -59,7 +63,9 @@ export class Host {
     this.id = parts.database.host;
     this.#parts = parts;
     const { estimateStorage = () => Promise.resolve(null), clock } = parts;
-    this.#storageWatch = new StorageWatch(estimateStorage, clock);
+    this.#storageWatch = new StorageWatch(estimateStorage, clock, () => {
+      for (const { listener } of this.#groups.values()) listener.statusChanged();
+    });
     this.#connector = parts.connector({
       received: (link, frame) => {
         this.#received(link, frame);
@@ -165,17 +171,20 @@ export class Host {
     if (this.#isClosed) throw new RaftError('CLOSED', 'this host is closed');
     const words = new Uint32Array(this.#random(12).buffer);
     const [first = 0, second = 0, third = 0] = words;
-    const group = new Group<State, Command, Result>(
-      { ...record, readOnlyAccess: credentials.readOnlyAccess },
-      this.#parts.clock,
-      {
+    const group = new Group<State, Command, Result>({
+      id: record.group,
+      memberId: record.member,
+      invite: encodeInvite(record),
+      readOnlyInvite: encodeInvite({ ...record, access: credentials.readOnlyAccess }),
+      clock: this.#parts.clock,
+      actions: {
         leave: () => {
           this.#leave(record.group);
         },
         forget: () => void this.#parts.database.removeGroup(record.group),
         diagnose: () => this.#connector.diagnose(record.group),
       },
-    );
+    });
     const { exclusions } = this.#parts;
     const hosted = new HostedGroup<State, Command, Result>(
       {
@@ -217,7 +226,8 @@ export class Host {
         },
       },
     );
-    this.#groups.set(record.group, { hosted: hosted as unknown as AnyHostedGroup, leave });
+    const { listener } = group;
+    this.#groups.set(record.group, { hosted: hosted as unknown as OpenGroup['hosted'], listener, leave });
     return group;
   }
 

@@ -7,23 +7,25 @@
 import type { RaftOptions } from '../core/options.ts';
 import { emptyState } from '../core/raft.ts';
 import { type Random, seededRandom } from '../core/random.ts';
-import type { NodeId, PersistentState } from '../core/types.ts';
+import type { ReadConsistency } from '../core/reading.ts';
+import type { Index, NodeId, PersistentState } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import type { Clock } from '../group/clock.ts';
 import type { MemberListener } from '../group/listener.ts';
 import { Member } from '../group/member.ts';
-import type { LogEntry, MemberStatus } from '../group/member-status.ts';
+import type { LogEntry } from '../group/member-status.ts';
 import {
-  type Cancel,
   defaultProposalLimits,
   newProposals,
+  type Proposal,
   type ProposalOutcome,
   type Proposals,
 } from '../group/proposals.ts';
+import type { ReadOutcome } from '../group/reads.ts';
 import { kindOf } from '../identity/access.ts';
 import { type HostId, hostOf } from '../ids.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
-import { encodeCommand } from '../machine/replicated.ts';
+import { encodeCommand, readCommand } from '../machine/replicated.ts';
 import type { StorageUse } from '../storage/browser-quota.ts';
 import type { GroupRecord } from '../storage/database.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -31,6 +33,8 @@ import { encodeFrame } from '../transport/codec.ts';
 import type { Founded, GroupMessage, Join, MemberMessage } from '../transport/messages.ts';
 import type { Exclusion, Lane, PeerLink, RefusalNotice, SignalingState } from '../transport/transport.ts';
 import { type Exclusions, exclusionOf, mayReaderSend, nobodyExcluded } from './admission.ts';
+import type { GroupMember } from './group-member.ts';
+import type { GroupStatus } from './status.ts';
 
 export interface HostedGroupInit<State, Command, Result> {
   readonly record: GroupRecord;
@@ -54,20 +58,6 @@ export interface HostedGroupListener extends MemberListener {
   stopped(): void;
 }
 
-/** How a group is doing, as its member here sees it. */
-export interface HostedGroupStatus {
-  /** `founding` until the members are known, `running` from then on, `stopped` for good. */
-  readonly phase: 'founding' | 'running' | 'stopped';
-  readonly signaling: SignalingState;
-  /** Members that the founder still waits for; null when we are not the founder, or the group is founded. */
-  readonly missing: number | null;
-  /** Null before the group is founded. */
-  readonly member: MemberStatus | null;
-  /** What all groups of this site store, as of half a minute ago; null where the browser does not say. */
-  readonly storage: StorageUse | null;
-  readonly stopped: RaftError | null;
-}
-
 const maxEarlyMessages = 1000;
 
 /** Whether a message says who it is from, which a link to its host vouches for. */
@@ -79,7 +69,7 @@ function senderOf(message: GroupMessage): NodeId | null {
 const readOnlyError = (): RaftError =>
   new RaftError('READ_ONLY', 'this tab was given a read-only invite: ask a member for a full one');
 
-export class HostedGroup<State, Command, Result> {
+export class HostedGroup<State, Command, Result> implements GroupMember<State, Command, Result> {
   readonly record: GroupRecord;
   readonly #init: HostedGroupInit<State, Command, Result>;
   readonly #links = new Map<HostId, PeerLink>();
@@ -125,11 +115,30 @@ export class HostedGroup<State, Command, Result> {
    * Proposes a command; `settle` is called once, later, with its outcome. Before the founding it waits.
    * @throws RaftError INVALID_ARGUMENT, TOO_LARGE, BUSY, or why there is no member at work: the command is not done then
    */
-  propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void): Cancel {
+  propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void): Proposal {
     if (this.#stopped !== null) throw this.#stopped;
     if (kindOf(this.record.access) === 'read-only') throw readOnlyError();
     if (this.#member !== null) return this.#member.propose(command, settle);
-    return this.#proposals.add(encodeCommand(this.#init.machine, command), settle);
+    const { machine, clock } = this.#init;
+    return this.#proposals.add(encodeCommand(machine, command), clock.wallTime(), settle);
+  }
+
+  get pending(): readonly Proposal[] {
+    return this.#proposals.list;
+  }
+
+  commandOf({ call }: Proposal): { readonly command: Command } | null {
+    return readCommand(this.#init.machine, call);
+  }
+
+  read(consistency: ReadConsistency, settle: (outcome: ReadOutcome) => void): (error: RaftError) => void {
+    if (this.#stopped !== null) throw this.#stopped;
+    if (this.#member === null) throw new Error('whoever reads waits for the founding');
+    return this.#member.read(consistency, settle);
+  }
+
+  get appliedIndex(): Index {
+    return this.#member?.appliedIndex ?? 0;
   }
 
   /** Why there is no member at work any more; null while there is, or will be. */
@@ -141,7 +150,7 @@ export class HostedGroup<State, Command, Result> {
     return this.#member?.state ?? this.#init.machine.initial;
   }
 
-  status(): HostedGroupStatus {
+  status(): GroupStatus {
     const { founders } = this.record;
     const member = this.#member?.status() ?? null;
     const { stopped } = this;

@@ -6,11 +6,14 @@ const askEveryMs = 30_000;
 
 export class StorageWatch {
   readonly #ask: () => Promise<StorageUse | null>;
+  readonly #changed: () => void;
   readonly #stop: () => void;
   #latest: StorageUse | null = null;
 
-  constructor(ask: () => Promise<StorageUse | null>, clock: Clock) {
+  /** @param changed called when the latest answer is another one */
+  constructor(ask: () => Promise<StorageUse | null>, clock: Clock, changed: () => void) {
     this.#ask = ask;
+    this.#changed = changed;
     this.#stop = clock.every(askEveryMs, () => {
       this.#look();
     });
@@ -25,7 +28,9 @@ export class StorageWatch {
   #look(): void {
     this.#ask().then(
       (use) => {
+        const isNews = use?.usage !== this.#latest?.usage || use?.quota !== this.#latest?.quota;
         this.#latest = use;
+        if (isNews) this.#changed();
       },
       () => {
         // What cannot be asked at the moment stays as it was.

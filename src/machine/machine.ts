@@ -51,8 +51,12 @@ export interface MachineDefinition<State, Command, Result> {
    * @throws TypeError or another Error for a command that this machine does not take
    */
   encode(command: unknown): Uint8Array;
-  /** @throws Error for bytes that `encode` does not give */
-  decode(body: Uint8Array): Command;
+  /**
+   * Reads what `encode` wrote.
+   * @param version the one that it was made for, if it is not this one: the command has the form that it had there
+   * @throws Error for bytes that `encode` does not give
+   */
+  decode(body: Uint8Array, version?: number): Command;
   /** What the value of an outcome stands for. */
   decodeResult(value: Uint8Array): Result;
   /** The state before the first command, in a group that runs `version`, which is not newer than this. */

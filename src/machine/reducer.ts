@@ -113,7 +113,9 @@ class Reducer<State, Command, Result> implements ReducerMachine<State, Command, 
     return encodeGiven(this.validate(command));
   }
 
-  decode(body: Uint8Array): Command {
+  decode(body: Uint8Array, version: number = this.version): Command {
+    const made = this.at(version);
+    if (made !== this) return made.decode(body) as Command;
     const { command: schema } = this.#options;
     const command = decodePlain(body);
     return schema === undefined ? (command as Command) : parseUnchanged(schema, command);

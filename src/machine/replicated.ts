@@ -108,8 +108,7 @@ export class ReplicatedMachine<State, Command, Result> implements SessionMemory<
   commandOf({ kind, data }: Entry): Command | null {
     if (kind !== 'command') return null;
     try {
-      const call = decodeCall(decodeEnvelope(data).call);
-      return call.kind === 'command' ? this.#definition.decode(call.body) : null;
+      return readCommand(this.#definition, decodeEnvelope(data).call)?.command ?? null;
     } catch {
       return null;
     }
@@ -234,6 +233,19 @@ export class ReplicatedMachine<State, Command, Result> implements SessionMemory<
  */
 export function encodeCommand(machine: MachineDefinition<unknown, unknown, unknown>, command: unknown): Uint8Array {
   return orInvalid(() => encodeCall({ kind: 'command', version: machine.version, body: machine.encode(command) }));
+}
+
+/** The command of a call; null for one that asks for something else, and for bytes that nobody can read. */
+export function readCommand<Command>(
+  machine: Pick<MachineDefinition<unknown, Command, unknown>, 'decode'>,
+  bytes: Uint8Array,
+): { readonly command: Command } | null {
+  try {
+    const call = decodeCall(bytes);
+    return call.kind === 'command' ? { command: machine.decode(call.body, call.version) } : null;
+  } catch {
+    return null;
+  }
 }
 
 /** The decision that the group runs the version of this code from here on, as it is proposed. */

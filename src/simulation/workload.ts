@@ -136,14 +136,14 @@ export class Workload<State, Command, Result> {
   ): () => void {
     const { request } = pending;
     if (request.kind !== 'write') return () => undefined;
-    const cancel = process.member?.propose(request.command, (outcome) => {
+    const proposal = process.member?.propose(request.command, (outcome) => {
       if (outcome.kind === 'applied') this.#written(pending, () => request.done(outcome.result));
       // The machine has said no, and every member's machine the same: that is an answer.
       else if (outcome.error.code === 'REJECTED') this.#written(pending, request.unknown);
       else if (outcome.error.outcome === 'not-done') this.#failed(pending);
       else this.#end(pending, request.unknown);
     });
-    return () => cancel?.('TIMEOUT', 'the client has no more patience');
+    return () => proposal?.withdraw(new RaftError('TIMEOUT', 'the client has no more patience'));
   }
 
   #read(

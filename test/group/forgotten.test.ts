@@ -1,5 +1,6 @@
 /** C1 C3: what becomes of the commands of a member whose session the group has forgotten. */
 import { describe, expect, test } from 'vitest';
+import { RaftError } from '../../src/errors.ts';
 import type { SessionId } from '../../src/machine/envelope.ts';
 import { type ProposalOutcome, Proposals, defaultProposalLimits } from '../../src/group/proposals.ts';
 import { defineMachine } from '../../src/machine/reducer.ts';
@@ -28,12 +29,12 @@ function threeProposals(): { proposals: Proposals<number>; outcomes: ProposalOut
   const settle = (outcome: ProposalOutcome<number>): void => {
     outcomes.push(outcome);
   };
-  for (const byte of [1, 2]) proposals.add(Uint8Array.of(byte), settle);
+  for (const byte of [1, 2]) proposals.add(Uint8Array.of(byte), 0, settle);
   proposals.openSession(0);
   const shipment = proposals.next(1000);
   if (shipment === null) throw new Error('there is nothing to send');
   proposals.shipped(shipment);
-  proposals.add(Uint8Array.of(3), settle);
+  proposals.add(Uint8Array.of(3), 0, settle);
   return { proposals, outcomes };
 }
 
@@ -49,11 +50,29 @@ describe('a session that was forgotten', () => {
     proposals.observe({ kind: 'effect', session, sequence: 1, verdict: { kind: 'forgotten' } }, 9);
     expect([outcomes, proposals.wantsSession]).toEqual([[], true]);
     expect(proposals.next(1000)).toBeNull();
+    expect(proposals.list.map(({ call, sequence }) => [...call, sequence])).toEqual([
+      [1, null],
+      [2, null],
+      [3, null],
+    ]);
     proposals.openSession(9);
+    expect(proposals.session).toBe('s8');
     expect(shipped(proposals)).toEqual(['s8', 1, [1, 2, 3]]);
     // What is still in the log under the old one means nothing any more.
     proposals.observe({ kind: 'effect', session, sequence: 2, verdict: { kind: 'forgotten' } }, 10);
     expect(proposals.wantsSession).toBe(false);
+  });
+
+  test('while its member saw every entry: its commands can be taken back until they go out again', () => {
+    const { proposals, outcomes } = threeProposals();
+    const [first] = proposals.list;
+    const error = new RaftError('TIMEOUT', 'nobody waits any more');
+    expect([first?.sequence, first?.withdraw(error)]).toEqual([1, false]);
+    proposals.observe({ kind: 'effect', session: 's7' as SessionId, sequence: 1, verdict: { kind: 'forgotten' } }, 9);
+    expect([first?.sequence, first?.withdraw(error)]).toEqual([null, true]);
+    expect(outcomes).toEqual([{ kind: 'failed', error }]);
+    proposals.openSession(9);
+    expect(shipped(proposals)).toEqual(['s8', 1, [2, 3]]);
   });
 
   test('while its member was away: whether what it had sent was done is unknown, and it is not sent again', () => {

@@ -178,7 +178,7 @@ describe('C1 an outcome is one of three', () => {
   test('certainly not: withdrawn before it was sent', () => {
     const group = world();
     const proposal = group.propose('a', { add: 'x' });
-    proposal.cancel('TIMEOUT', 'no outcome within 10 s');
+    expect(proposal.withdraw()).toBe(true);
     expect(proposal.outcome).toMatchObject({ kind: 'failed', error: { code: 'TIMEOUT', outcome: 'not-done' } });
     const next = group.propose('a', { add: 'y' });
     group.clock.until(ended([next]), 'an outcome');
@@ -192,23 +192,27 @@ describe('C1 an outcome is one of three', () => {
     group.refuses = (message) => message.kind === 'Propose';
     const proposal = group.propose(follower, { add: 'x' });
     group.clock.pass(500);
-    proposal.cancel('TIMEOUT', 'no outcome within 500 ms');
+    expect(proposal.sequence).toBe(null);
+    expect(proposal.withdraw()).toBe(true);
     expect(proposal.outcome).toMatchObject({ kind: 'failed', error: { code: 'TIMEOUT', outcome: 'not-done' } });
   });
 
-  test('unknown: given up after it was sent; it keeps its place and may take effect', () => {
+  test('unknown: what was sent cannot be taken back; it keeps its place, and is told when it is known', () => {
     const group = world();
     group.elect();
     const [follower = ''] = group.followers();
     group.clock.until(() => group.member(follower).status().applied > 0, 'a follower that is up to date');
     const proposal = group.propose(follower, { add: 'x' });
     group.clock.settle();
-    proposal.cancel('ABORTED', 'the caller gave up');
-    expect(proposal.outcome).toMatchObject({ kind: 'failed', error: { code: 'ABORTED', outcome: 'unknown' } });
+    expect(proposal.sequence).toBe(1);
+    expect(proposal.withdraw()).toBe(false);
+    expect(proposal.outcome).toBe(null);
 
     const next = group.propose(follower, { add: 'y' });
     group.clock.until(ended([next]), 'an outcome');
     expect(group.member(follower).state).toEqual(['x', 'y']);
+    expect(proposal.outcome).toMatchObject({ kind: 'applied', result: 1 });
+    expect(proposal.withdraw()).toBe(false);
   });
 
   test('C2 closing ends everything: unknown what was sent, certainly not what was not', () => {

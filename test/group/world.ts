@@ -7,6 +7,7 @@ import { seededRandom } from '../../src/core/random.ts';
 import type { NodeId, PersistentState, Snapshot } from '../../src/core/types.ts';
 import { RaftError } from '../../src/errors.ts';
 import type { Clock } from '../../src/group/clock.ts';
+import type { MemberListener } from '../../src/group/listener.ts';
 import { Member } from '../../src/group/member.ts';
 import type { MemberOptions } from '../../src/group/member-options.ts';
 import type { ProposalOutcome } from '../../src/group/proposals.ts';
@@ -182,6 +183,8 @@ export interface Seat<State, Command, Result> {
   member: Member<State, Command, Result>;
   stateChanges: number;
   statusChanges: number;
+  /** Hears of everything that the member tells. */
+  listener: MemberListener | null;
 }
 
 export class World<State, Command, Result> {
@@ -221,7 +224,9 @@ export class World<State, Command, Result> {
     const storage = new VirtualStorage(this.clock, disk, () => this.diskDelay());
     const persistent = disk.state;
     if (persistent === null) throw new Error('the disk is empty');
-    const seat = { id, disk, storage, stateChanges: 0, statusChanges: 0 } as Seat<State, Command, Result>;
+    const listener = this.seats.get(name)?.listener ?? null;
+    const counts = { stateChanges: 0, statusChanges: 0 };
+    const seat = { id, disk, storage, listener, ...counts } as Seat<State, Command, Result>;
     this.seats.set(name, seat);
     seat.member = new Member<State, Command, Result>({
       id,
@@ -233,8 +238,14 @@ export class World<State, Command, Result> {
       options: this.#options,
       transport: { send: (_to, message) => this.#send(message) },
       listener: {
-        stateChanged: () => seat.stateChanges++,
-        statusChanged: () => seat.statusChanges++,
+        stateChanged: () => {
+          seat.stateChanges++;
+          seat.listener?.stateChanged();
+        },
+        statusChanged: () => {
+          seat.statusChanges++;
+          seat.listener?.statusChanged();
+        },
       },
     });
     for (const other of this.seats.keys()) if (other !== name) this.#link(name, other);
@@ -313,16 +324,22 @@ export class World<State, Command, Result> {
   propose(name: string, command: Command): Proposal<Result> {
     const proposal: Proposal<Result> = {
       outcome: null,
-      cancel: this.member(name).propose(command, (outcome) => {
-        if (proposal.outcome !== null) throw new Error('a proposal ended twice');
-        proposal.outcome = outcome;
-      }),
+      withdraw: () => made.withdraw(new RaftError('TIMEOUT', 'nobody waits any more')),
+      get sequence() {
+        return made.sequence;
+      },
     };
+    const made = this.member(name).propose(command, (outcome) => {
+      if (proposal.outcome !== null) throw new Error('a proposal ended twice');
+      proposal.outcome = outcome;
+    });
     return proposal;
   }
 }
 
 export interface Proposal<Result> {
   outcome: ProposalOutcome<Result> | null;
-  readonly cancel: (code: 'ABORTED' | 'TIMEOUT', reason: string) => void;
+  readonly sequence: number | null;
+  /** Takes it back, if it was not sent. */
+  readonly withdraw: () => boolean;
 }

@@ -1,0 +1,41 @@
+/**
+ * What a `Group` needs of the member behind it, and all that it knows of it. Everything is synchronous: promises, patience
+ * and listeners are the group's own affair.
+ */
+import type { Index } from '../core/types.ts';
+import type { ReadConsistency } from '../core/reading.ts';
+import type { RaftError } from '../errors.ts';
+import type { LogEntry } from '../group/member-status.ts';
+import type { Proposal, ProposalOutcome } from '../group/proposals.ts';
+import type { ReadOutcome } from '../group/reads.ts';
+import type { GroupStatus } from './status.ts';
+
+export interface GroupMember<State, Command, Result> {
+  /** Whether the members are known, and this one is at work. */
+  readonly isFounded: boolean;
+  /** Why there is no member at work any more; null while there is, or will be. */
+  readonly stopped: RaftError | null;
+  /** The same object until it changes. */
+  readonly state: State;
+  /** As far as this the log is applied in `state`; 0 before anything is. */
+  readonly appliedIndex: Index;
+  /** Everything that was proposed here and has no outcome, in order: the same list until it is another one. */
+  readonly pending: readonly Proposal[];
+  status(): GroupStatus;
+  logTail(count: number): LogEntry<Command>[];
+  /**
+   * `settle` is called once, later.
+   * @throws RaftError: the command is not done then
+   */
+  propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void): Proposal;
+  /** The command of a proposal, frozen; null for one that asks for something else. */
+  commandOf(proposal: Proposal): { readonly command: Command } | null;
+  /**
+   * Reads in a group that is founded; `settle` is called once, later, when the state that is applied then is the answer. The
+   * function that is returned gives up on it.
+   * @throws RaftError
+   */
+  read(consistency: ReadConsistency, settle: (outcome: ReadOutcome) => void): (error: RaftError) => void;
+  /** Takes no further part, for this reason. */
+  stop(reason: RaftError): void;
+}
