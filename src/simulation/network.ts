@@ -74,7 +74,8 @@ export class Network {
   readonly #random: Random;
   readonly #options: NetworkOptions;
   readonly #stations: Station[] = [];
-  readonly #paths: Map<string, Path> = new Map();
+  /** By where they begin, and then by where they end. */
+  readonly #paths: Map<string, Map<string, Path>> = new Map();
   /** Messages that were sent, and those that arrived. */
   sent = 0;
   delivered = 0;
@@ -99,28 +100,31 @@ export class Network {
   #addPath(from: Station, to: Station, connection: Connection): void {
     const faults = { ...this.#options.faults, isCut: false, isFull: false };
     const lastArrival = { control: 0, bulk: 0 };
-    this.#paths.set(key(from.name, to.name), {
-      from,
-      to,
-      connection,
-      faults,
-      lastArrival,
-      reassembler: new Reassembler(),
-    });
+    const path: Path = { from, to, connection, faults, lastArrival, reassembler: new Reassembler() };
+    const others = this.#paths.get(from.name) ?? new Map<string, Path>();
+    this.#paths.set(from.name, others.set(to.name, path));
   }
 
   path(from: string, to: string): PathFaults {
     return this.#pathOf(from, to).faults;
   }
 
+  #find(from: string, to: string): Path | undefined {
+    return this.#paths.get(from)?.get(to);
+  }
+
   #pathOf(from: string, to: string): Path {
-    const path = this.#paths.get(key(from, to));
+    const path = this.#find(from, to);
     if (path === undefined) throw new Error(`there is no path from ${from} to ${to}`);
     return path;
   }
 
   get paths(): readonly PathFaults[] {
-    return [...this.#paths.values()].map(({ faults }) => faults);
+    return this.#all.map(({ faults }) => faults);
+  }
+
+  get #all(): readonly Path[] {
+    return [...this.#paths.values()].flatMap((paths) => [...paths.values()]);
   }
 
   /** Looks for all others, for a station that has just come up, or that can be reached again. */
@@ -144,7 +148,7 @@ export class Network {
 
   /** What is still on its way holds up nothing that comes after it. */
   unclog(): void {
-    for (const { lastArrival } of this.#paths.values()) Object.assign(lastArrival, { control: 0, bulk: 0 });
+    for (const { lastArrival } of this.#all) Object.assign(lastArrival, { control: 0, bulk: 0 });
   }
 
   /** Everything that stands between them is gone: stations without a connection find each other again. */
@@ -192,7 +196,7 @@ export class Network {
 
   /** False when the message was certainly not sent. */
   send(from: string, to: string, message: MemberMessage, lane: Lane): boolean {
-    const path = this.#paths.get(key(from, to));
+    const path = this.#find(from, to);
     if (path === undefined || path.faults.isFull) return false;
     // Whose other end has gone, and who does not know it yet, sends into the void.
     if (!path.connection.isOpen && path.to.isRunning) return false;
@@ -273,7 +277,7 @@ export class Network {
 
   /** Whether there is a connection, however well it works. */
   isConnected(one: string, other: string): boolean {
-    return this.#paths.get(key(one, other))?.connection.isOpen === true;
+    return this.#find(one, other)?.connection.isOpen === true;
   }
 }
 
@@ -283,10 +287,6 @@ function take(reassembler: Reassembler, piece: Uint8Array): Uint8Array | null | 
   } catch {
     return 'broken';
   }
-}
-
-function key(from: string, to: string): string {
-  return `${from}>${to}`;
 }
 
 /** Names a member for people and traces. */
