@@ -323,11 +323,13 @@ export class Member<State, Command, Result> {
   #schedule(): void {
     if (this.#isScheduled || this.#stopped !== null) return;
     this.#isScheduled = true;
-    this.#clock.defer(() => {
-      this.#isScheduled = false;
-      this.#work();
-    });
+    this.#clock.defer(this.#workOnce);
   }
+
+  readonly #workOnce = (): void => {
+    this.#isScheduled = false;
+    this.#work();
+  };
 
   #tick(): void {
     this.#voidLateLease();

@@ -203,20 +203,17 @@ export class Network {
     this.sent++;
     const { faults } = path;
     if (!path.connection.isOpen || faults.isCut || this.#happens(faults.loss)) return true;
-    if (!this.#options.asBytes)
-      this.#carry(path, lane, () => {
-        path.to.received(message);
-      });
-    else this.#carryAsBytes(path, lane, message);
+    if (this.#options.asBytes) this.#carryAsBytes(path, lane, message);
+    else this.#carry(path, lane, message);
     return true;
   }
 
-  #carry(path: Path, lane: Lane, arrive: () => void): void {
-    const { faults, connection } = path;
+  #carry(path: Path, lane: Lane, cargo: MemberMessage | Uint8Array): void {
+    const { faults } = path;
     const deliver = (): void => {
-      if (!connection.isOpen || faults.isCut || !path.to.isRunning) return;
+      if (!arrives(path)) return;
       this.delivered++;
-      arrive();
+      path.to.received(cargo instanceof Uint8Array ? messageOf(cargo) : cargo);
     };
     const arrival = this.#arrival(path, lane);
     this.#queue.after(arrival - this.#queue.now, deliver);
@@ -229,16 +226,13 @@ export class Network {
     const frame = encodeFrame(group, message);
     const pieces = [...fragments(frame, lane)];
     if (pieces.length === 1) {
-      this.#carry(path, lane, () => {
-        path.to.received(decodeFrame(frame).message as MemberMessage);
-      });
+      this.#carry(path, lane, frame);
       return;
     }
     for (const piece of pieces) {
-      const { connection, faults } = path;
       const arrival = this.#arrival(path, 'bulk', true);
       this.#queue.after(arrival - this.#queue.now, () => {
-        if (!connection.isOpen || faults.isCut || !path.to.isRunning) {
+        if (!arrives(path)) {
           path.reassembler = new Reassembler();
           return;
         }
@@ -247,7 +241,7 @@ export class Network {
           this.reopen(path.from.name, path.to.name);
         } else if (whole !== null) {
           this.delivered++;
-          path.to.received(decodeFrame(whole).message as MemberMessage);
+          path.to.received(messageOf(whole));
         }
       });
     }
@@ -279,6 +273,15 @@ export class Network {
   isConnected(one: string, other: string): boolean {
     return this.#find(one, other)?.connection.isOpen === true;
   }
+}
+
+/** Whether what comes to the end of a path now is taken there. */
+function arrives({ connection, faults, to }: Path): boolean {
+  return connection.isOpen && !faults.isCut && to.isRunning;
+}
+
+function messageOf(frame: Uint8Array): MemberMessage {
+  return decodeFrame(frame).message as MemberMessage;
 }
 
 function take(reassembler: Reassembler, piece: Uint8Array): Uint8Array | null | 'broken' {
