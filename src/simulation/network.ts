@@ -7,7 +7,7 @@ import type { Random } from '../core/random.ts';
 import type { NodeId } from '../core/types.ts';
 import type { GroupId } from '../ids.ts';
 import { decodeFrame, encodeFrame } from '../transport/codec.ts';
-import { fragments, Reassembler } from '../transport/framing.ts';
+import { fragments, maxMessageBytes, Reassembler } from '../transport/framing.ts';
 import type { MemberMessage } from '../transport/messages.ts';
 import type { Lane } from '../transport/transport.ts';
 import type { EventQueue } from './event-queue.ts';
@@ -224,12 +224,11 @@ export class Network {
   /** What happens to a fragment on a reliable channel is that the channel ends: fragments are only delayed. */
   #carryAsBytes(path: Path, lane: Lane, message: MemberMessage): void {
     const frame = encodeFrame(group, message);
-    const pieces = [...fragments(frame, lane)];
-    if (pieces.length === 1) {
+    if (frame.byteLength < maxMessageBytes) {
       this.#carry(path, lane, frame);
       return;
     }
-    for (const piece of pieces) {
+    for (const piece of fragments(frame, lane)) {
       const arrival = this.#arrival(path, 'bulk', true);
       this.#queue.after(arrival - this.#queue.now, () => {
         if (!arrives(path)) {
