@@ -10,7 +10,7 @@ import type { Progress } from './progress.ts';
 import type { Random } from './random.ts';
 import type { ReadRounds } from './reads.ts';
 import { observedRules, type Rules } from './rules.ts';
-import type { TraceDetail, TraceListener } from './trace.ts';
+import { messageEvents, type TraceDetail, type TraceListener } from './trace.ts';
 import type {
   Configuration,
   Entry,
@@ -288,13 +288,13 @@ export class Replica {
   /** For appends, heartbeats and pre-votes: they promise nothing that a crash could take back. */
   send(message: Message): void {
     this.outbox.push(message);
-    if (this.tracing) this.emit({ name: `Send${message.kind}`, message });
+    if (this.tracing) this.emit({ name: messageEvents[message.kind].sent, message });
   }
 
   /** For votes, requests for them, and acknowledgements: what they promise must be durable first (D1, D2, D4). */
   sendWhenDurable(message: Message): void {
     this.outboxWhenDurable.push(message);
-    if (this.tracing && message.to === this.id) this.emit({ name: `Send${message.kind}`, message });
+    if (this.tracing && message.to === this.id) this.emit({ name: messageEvents[message.kind].sent, message });
   }
 
   /** For answers that reveal our term and promise nothing else: only the term must be durable (D1). */

@@ -17,6 +17,7 @@ import type { Replica } from './replica.ts';
 import { handleAppendEntriesResponse, handleHeartbeatResponse, handleInstallSnapshotResponse } from './replication.ts';
 import { becomeFollower } from './roles.ts';
 import { handleInstallSnapshot } from './snapshots.ts';
+import { messageEvents } from './trace.ts';
 import { handleTimeoutNow } from './transfers.ts';
 import type {
   Message,
@@ -45,7 +46,7 @@ const isResponse: Readonly<Record<MessageKind, boolean>> = {
 };
 
 export function step(replica: Replica, message: Message): void {
-  if (replica.tracing) replica.emit({ name: `Receive${message.kind}`, message });
+  if (replica.tracing) replica.emit({ name: messageEvents[message.kind].received, message });
   if (isResponse[message.kind] && !isMember(replica.configuration, message.from)) return;
   if (isVoteResponse(message) && message.removed) {
     learnRemoval(replica);

@@ -50,3 +50,22 @@ export interface TraceContext {
 export type TraceEvent = TraceContext & TraceDetail;
 
 export type TraceListener = (event: TraceEvent) => void;
+
+/** What is told of messages of each kind. Names are not put together for each event: whoever listens compares them. */
+export const messageEvents: {
+  readonly [Kind in MessageKind]: { readonly sent: `Send${Kind}`; readonly received: `Receive${Kind}` };
+} = {
+  RequestVote: { sent: 'SendRequestVote', received: 'ReceiveRequestVote' },
+  RequestVoteResponse: { sent: 'SendRequestVoteResponse', received: 'ReceiveRequestVoteResponse' },
+  RequestPreVote: { sent: 'SendRequestPreVote', received: 'ReceiveRequestPreVote' },
+  RequestPreVoteResponse: { sent: 'SendRequestPreVoteResponse', received: 'ReceiveRequestPreVoteResponse' },
+  AppendEntries: { sent: 'SendAppendEntries', received: 'ReceiveAppendEntries' },
+  AppendEntriesResponse: { sent: 'SendAppendEntriesResponse', received: 'ReceiveAppendEntriesResponse' },
+  Heartbeat: { sent: 'SendHeartbeat', received: 'ReceiveHeartbeat' },
+  HeartbeatResponse: { sent: 'SendHeartbeatResponse', received: 'ReceiveHeartbeatResponse' },
+  InstallSnapshot: { sent: 'SendInstallSnapshot', received: 'ReceiveInstallSnapshot' },
+  InstallSnapshotResponse: { sent: 'SendInstallSnapshotResponse', received: 'ReceiveInstallSnapshotResponse' },
+  TimeoutNow: { sent: 'SendTimeoutNow', received: 'ReceiveTimeoutNow' },
+  ReadIndex: { sent: 'SendReadIndex', received: 'ReceiveReadIndex' },
+  ReadIndexResponse: { sent: 'SendReadIndexResponse', received: 'ReceiveReadIndexResponse' },
+};

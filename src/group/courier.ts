@@ -3,7 +3,7 @@
  * others, which it takes into the log.
  */
 import type { Raft } from '../core/raft.ts';
-import type { NodeId } from '../core/types.ts';
+import type { NodeId, Term } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import { encodeEnvelope, type SessionId } from '../machine/envelope.ts';
 import type { Propose, ProposeRefused, RefusalReason } from '../transport/messages.ts';
@@ -48,7 +48,7 @@ export class Courier<Result> {
   #ticksToWait = 0;
   #intake = new Intake(0);
   /** The leadership that our commands went to, to send them again to the next. */
-  #shippedTo = '';
+  #shippedTo: { readonly leader: NodeId | null; readonly term: Term } = { leader: null, term: 0 };
 
   constructor({ id, raft, transport, clock, machine, proposals, retryTicks, maxCommandBytes }: CourierInit<Result>) {
     this.#id = id;
@@ -76,9 +76,8 @@ export class Courier<Result> {
       this.#proposals.failAll((outcome) => new RaftError('NOT_SUPPORTED', 'a witness cannot propose', { outcome }));
       return;
     }
-    const leadership = `${leader} ${term}`;
-    if (leadership !== this.#shippedTo) {
-      this.#shippedTo = leadership;
+    if (leader !== this.#shippedTo.leader || term !== this.#shippedTo.term) {
+      this.#shippedTo = { leader, term };
       this.#ticksToWait = 0;
       this.#proposals.rewind();
     }

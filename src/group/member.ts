@@ -6,7 +6,7 @@
  * `ready` -> storage and transport side by side -> acknowledgements -> commit -> applied on every member, and here the
  * proposer learns the result.
  */
-import { membersOf, type MembershipStep } from '../core/configuration.ts';
+import type { MembershipStep } from '../core/configuration.ts';
 import { InvariantViolation } from '../core/errors.ts';
 import type { MembershipOptions, MembershipResult } from '../core/membership.ts';
 import { raftOptions } from '../core/options.ts';
@@ -119,7 +119,7 @@ export class Member<State, Command, Result> {
       if (!(cause instanceof InvariantViolation)) throw cause;
       throw new RaftError('STORAGE_CORRUPT', `the stored state cannot be right (${cause.message})`, { cause });
     }
-    this.#peers = new Peers(id, () => membersOf(this.#raft.configuration));
+    this.#peers = new Peers(id, () => this.#raft.configuration);
     this.#reads = new Reads(this.#raft);
     this.#writer = new Writer({
       storage,
@@ -374,11 +374,13 @@ export class Member<State, Command, Result> {
   #schedule(): void {
     if (this.#isScheduled || this.#stopped !== null) return;
     this.#isScheduled = true;
-    this.#clock.defer(() => {
-      this.#isScheduled = false;
-      this.#work();
-    });
+    this.#clock.defer(this.#workOnce);
   }
+
+  readonly #workOnce = (): void => {
+    this.#isScheduled = false;
+    this.#work();
+  };
 
   #tick(): void {
     this.#voidLateLease();

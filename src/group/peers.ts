@@ -1,5 +1,6 @@
 /** The members of a group as one of them sees them: who is linked to us, and what each last said of itself. */
-import type { NodeId } from '../core/types.ts';
+import { isMember, membersOf } from '../core/configuration.ts';
+import type { Configuration, NodeId } from '../core/types.ts';
 import type { MemberReport, Report } from '../transport/messages.ts';
 import type { Transport } from '../transport/transport.ts';
 
@@ -14,22 +15,22 @@ export interface PeerStatus {
 
 export class Peers {
   readonly #id: NodeId;
-  readonly #members: () => readonly NodeId[];
+  readonly #configuration: () => Configuration;
   readonly #connected: Set<NodeId> = new Set();
   readonly #reports: Map<NodeId, MemberReport> = new Map();
-  #toldLast = '';
+  #toldLast: MemberReport | null = null;
   /** Counts what has changed here. */
   changes = 0;
 
-  /** @param members everybody in the configuration, in the order of ids */
-  constructor(id: NodeId, members: () => readonly NodeId[]) {
+  /** @param configuration the one in force */
+  constructor(id: NodeId, configuration: () => Configuration) {
     this.#id = id;
-    this.#members = members;
+    this.#configuration = configuration;
   }
 
   connected(peer: NodeId): void {
     this.#connected.add(peer);
-    this.#toldLast = '';
+    this.#toldLast = null;
     this.changes++;
   }
 
@@ -39,16 +40,15 @@ export class Peers {
   }
 
   receive({ from, role, term, leader, commit, applied, lastIndex }: Report): void {
-    if (!this.#members().includes(from)) return;
+    if (!isMember(this.#configuration(), from)) return;
     this.#reports.set(from, { role, term, leader, commit, applied, lastIndex });
     this.changes++;
   }
 
   /** Tells the others how we are doing, if it is news to them. */
   tell(report: MemberReport, transport: Transport): void {
-    const text = JSON.stringify(report);
-    if (text === this.#toldLast) return;
-    this.#toldLast = text;
+    if (this.#toldLast !== null && isSame(report, this.#toldLast)) return;
+    this.#toldLast = report;
     for (const to of this.#connected) {
       transport.send(to, { kind: 'Report', from: this.#id, to, ...report }, 'control');
     }
@@ -56,10 +56,21 @@ export class Peers {
 
   /** Every member, in the order of ids. */
   list(own: MemberReport): PeerStatus[] {
-    return this.#members().map((id) => {
+    return membersOf(this.#configuration()).map((id) => {
       const isSelf = id === this.#id;
       const report = isSelf ? own : (this.#reports.get(id) ?? null);
       return { id, isSelf, connected: isSelf || this.#connected.has(id), report };
     });
   }
+}
+
+function isSame(one: MemberReport, other: MemberReport): boolean {
+  return (
+    one.role === other.role &&
+    one.term === other.term &&
+    one.leader === other.leader &&
+    one.commit === other.commit &&
+    one.applied === other.applied &&
+    one.lastIndex === other.lastIndex
+  );
 }

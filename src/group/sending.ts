@@ -8,6 +8,7 @@ import type { Lane, Transport } from '../transport/transport.ts';
  * member stay here as well: the core is told, and begins again where that member answers.
  */
 export function sendMessages(raft: Raft, transport: Transport, messages: readonly Message[]): void {
+  if (messages.length === 0) return;
   const full = new Set<NodeId>();
   for (const message of messages) {
     const isAppend = message.kind === 'AppendEntries';

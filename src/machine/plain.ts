@@ -21,9 +21,7 @@ type Task = 'freeze' | 'look';
 
 function walk(value: unknown, depth: number, task: Task): void {
   if (!isWorthALook(value, task)) return;
-  if (!isPlain(value)) throw new TypeError(`${nameOf(value)} is not plain data`);
-  // Whatever refers to itself ends here, too.
-  if (depth >= maxDepth) throw new TypeError(`plain data is nested at most ${maxDepth} levels deep`);
+  checkPlain(value, depth);
   // The inner parts first: what is frozen is frozen all the way down.
   if (Array.isArray(value)) {
     const parts: readonly unknown[] = value;
@@ -32,6 +30,12 @@ function walk(value: unknown, depth: number, task: Task): void {
     for (const key in value) walk((value as Record<string, unknown>)[key], depth + 1, task);
   }
   if (task === 'freeze') Object.freeze(value);
+}
+
+function checkPlain(value: object, depth: number): void {
+  if (!isPlain(value)) throw new TypeError(`${nameOf(value)} is not plain data`);
+  // Whatever refers to itself ends here, too.
+  if (depth >= maxDepth) throw new TypeError(`plain data is nested at most ${maxDepth} levels deep`);
 }
 
 /** Most parts of most states are not: they hold nothing, or are frozen. */
@@ -87,7 +91,24 @@ export function encodeGiven(value: unknown): Uint8Array {
  * @throws Error for bytes that are not one value
  */
 export function decodePlain(bytes: Uint8Array): unknown {
-  return freeze(decode(new Uint8Array(bytes), maxDepth + 1));
+  return owned(decode(bytes, maxDepth + 1), 0);
+}
+
+/**
+ * Freezes what was decoded just now, with byte arrays of its own in the place of views.
+ * @throws TypeError for what MessagePack can say and plain data cannot
+ */
+function owned(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Uint8Array) return new Uint8Array(value);
+  checkPlain(value, depth);
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) value[i] = owned(value[i], depth + 1);
+  } else {
+    const parts = value as Record<string, unknown>;
+    for (const key in parts) parts[key] = owned(parts[key], depth + 1);
+  }
+  return Object.freeze(value);
 }
 
 /**

@@ -73,7 +73,7 @@ export class EventLoop {
 
   #catchUp(): void {
     while (!this.#isFrozen && this.#busyUntil <= this.#queue.now) {
-      const [next] = this.#backlog.splice(0, 1);
+      const next = this.#backlog.shift();
       if (next === undefined) return;
       next();
     }

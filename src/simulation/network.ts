@@ -7,7 +7,7 @@ import type { Random } from '../core/random.ts';
 import type { NodeId } from '../core/types.ts';
 import type { GroupId } from '../ids.ts';
 import { decodeFrame, encodeFrame } from '../transport/codec.ts';
-import { fragments, Reassembler } from '../transport/framing.ts';
+import { fragments, maxMessageBytes, Reassembler } from '../transport/framing.ts';
 import type { MemberMessage } from '../transport/messages.ts';
 import type { Lane } from '../transport/transport.ts';
 import type { EventQueue } from './event-queue.ts';
@@ -74,7 +74,8 @@ export class Network {
   readonly #random: Random;
   readonly #options: NetworkOptions;
   readonly #stations: Station[] = [];
-  readonly #paths: Map<string, Path> = new Map();
+  /** By where they begin, and then by where they end. */
+  readonly #paths: Map<string, Map<string, Path>> = new Map();
   /** Messages that were sent, and those that arrived. */
   sent = 0;
   delivered = 0;
@@ -99,28 +100,31 @@ export class Network {
   #addPath(from: Station, to: Station, connection: Connection): void {
     const faults = { ...this.#options.faults, isCut: false, isFull: false };
     const lastArrival = { control: 0, bulk: 0 };
-    this.#paths.set(key(from.name, to.name), {
-      from,
-      to,
-      connection,
-      faults,
-      lastArrival,
-      reassembler: new Reassembler(),
-    });
+    const path: Path = { from, to, connection, faults, lastArrival, reassembler: new Reassembler() };
+    const others = this.#paths.get(from.name) ?? new Map<string, Path>();
+    this.#paths.set(from.name, others.set(to.name, path));
   }
 
   path(from: string, to: string): PathFaults {
     return this.#pathOf(from, to).faults;
   }
 
+  #find(from: string, to: string): Path | undefined {
+    return this.#paths.get(from)?.get(to);
+  }
+
   #pathOf(from: string, to: string): Path {
-    const path = this.#paths.get(key(from, to));
+    const path = this.#find(from, to);
     if (path === undefined) throw new Error(`there is no path from ${from} to ${to}`);
     return path;
   }
 
   get paths(): readonly PathFaults[] {
-    return [...this.#paths.values()].map(({ faults }) => faults);
+    return this.#all.map(({ faults }) => faults);
+  }
+
+  get #all(): readonly Path[] {
+    return [...this.#paths.values()].flatMap((paths) => [...paths.values()]);
   }
 
   /** Looks for all others, for a station that has just come up, or that can be reached again. */
@@ -144,7 +148,7 @@ export class Network {
 
   /** What is still on its way holds up nothing that comes after it. */
   unclog(): void {
-    for (const { lastArrival } of this.#paths.values()) Object.assign(lastArrival, { control: 0, bulk: 0 });
+    for (const { lastArrival } of this.#all) Object.assign(lastArrival, { control: 0, bulk: 0 });
   }
 
   /** Everything that stands between them is gone: stations without a connection find each other again. */
@@ -192,27 +196,24 @@ export class Network {
 
   /** False when the message was certainly not sent. */
   send(from: string, to: string, message: MemberMessage, lane: Lane): boolean {
-    const path = this.#paths.get(key(from, to));
+    const path = this.#find(from, to);
     if (path === undefined || path.faults.isFull) return false;
     // Whose other end has gone, and who does not know it yet, sends into the void.
     if (!path.connection.isOpen && path.to.isRunning) return false;
     this.sent++;
     const { faults } = path;
     if (!path.connection.isOpen || faults.isCut || this.#happens(faults.loss)) return true;
-    if (!this.#options.asBytes)
-      this.#carry(path, lane, () => {
-        path.to.received(message);
-      });
-    else this.#carryAsBytes(path, lane, message);
+    if (this.#options.asBytes) this.#carryAsBytes(path, lane, message);
+    else this.#carry(path, lane, message);
     return true;
   }
 
-  #carry(path: Path, lane: Lane, arrive: () => void): void {
-    const { faults, connection } = path;
+  #carry(path: Path, lane: Lane, cargo: MemberMessage | Uint8Array): void {
+    const { faults } = path;
     const deliver = (): void => {
-      if (!connection.isOpen || faults.isCut || !path.to.isRunning) return;
+      if (!arrives(path)) return;
       this.delivered++;
-      arrive();
+      path.to.received(cargo instanceof Uint8Array ? messageOf(cargo) : cargo);
     };
     const arrival = this.#arrival(path, lane);
     this.#queue.after(arrival - this.#queue.now, deliver);
@@ -223,18 +224,14 @@ export class Network {
   /** What happens to a fragment on a reliable channel is that the channel ends: fragments are only delayed. */
   #carryAsBytes(path: Path, lane: Lane, message: MemberMessage): void {
     const frame = encodeFrame(group, message);
-    const pieces = [...fragments(frame, lane)];
-    if (pieces.length === 1) {
-      this.#carry(path, lane, () => {
-        path.to.received(decodeFrame(frame).message as MemberMessage);
-      });
+    if (frame.byteLength < maxMessageBytes) {
+      this.#carry(path, lane, frame);
       return;
     }
-    for (const piece of pieces) {
-      const { connection, faults } = path;
+    for (const piece of fragments(frame, lane)) {
       const arrival = this.#arrival(path, 'bulk', true);
       this.#queue.after(arrival - this.#queue.now, () => {
-        if (!connection.isOpen || faults.isCut || !path.to.isRunning) {
+        if (!arrives(path)) {
           path.reassembler = new Reassembler();
           return;
         }
@@ -243,7 +240,7 @@ export class Network {
           this.reopen(path.from.name, path.to.name);
         } else if (whole !== null) {
           this.delivered++;
-          path.to.received(decodeFrame(whole).message as MemberMessage);
+          path.to.received(messageOf(whole));
         }
       });
     }
@@ -273,8 +270,17 @@ export class Network {
 
   /** Whether there is a connection, however well it works. */
   isConnected(one: string, other: string): boolean {
-    return this.#paths.get(key(one, other))?.connection.isOpen === true;
+    return this.#find(one, other)?.connection.isOpen === true;
   }
+}
+
+/** Whether what comes to the end of a path now is taken there. */
+function arrives({ connection, faults, to }: Path): boolean {
+  return connection.isOpen && !faults.isCut && to.isRunning;
+}
+
+function messageOf(frame: Uint8Array): MemberMessage {
+  return decodeFrame(frame).message as MemberMessage;
 }
 
 function take(reassembler: Reassembler, piece: Uint8Array): Uint8Array | null | 'broken' {
@@ -283,10 +289,6 @@ function take(reassembler: Reassembler, piece: Uint8Array): Uint8Array | null | 
   } catch {
     return 'broken';
   }
-}
-
-function key(from: string, to: string): string {
-  return `${from}>${to}`;
 }
 
 /** Names a member for people and traces. */

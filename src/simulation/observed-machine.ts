@@ -3,8 +3,10 @@ import type { Answer, ApplyContext, MachineDefinition, MachineInstance } from '.
 
 /** What was applied. */
 export interface Observation<State, Command> {
-  /** Null for bytes that are no command of this machine. */
-  readonly command: Command | null;
+  /** The bytes of the command. */
+  readonly body: Uint8Array;
+  /** What they say; null for bytes that are no command of this machine. */
+  readonly command: () => Command | null;
   readonly context: ApplyContext;
   /** After it. */
   readonly state: State;
@@ -58,7 +60,8 @@ export class ObservedMachine<State, Command, Result> implements MachineDefinitio
 
   #observed(instance: MachineInstance<State, Result>): MachineInstance<State, Result> {
     const tell = (body: Uint8Array, context: ApplyContext, isRejected: boolean): void => {
-      this.#observer({ command: this.#tryDecode(body), context, state: instance.state, isRejected });
+      const command = (): Command | null => this.#tryDecode(body);
+      this.#observer({ body, command, context, state: instance.state, isRejected });
     };
     return {
       get state() {

@@ -93,7 +93,6 @@ export class ProcessClock implements Clock {
   /** Runs what was deferred, at the end of an event. */
   settle(): void {
     // What is deferred meanwhile has its turn in the same round.
-    for (const callback of this.#deferred) callback();
-    this.#deferred.length = 0;
+    for (let next = this.#deferred.shift(); next !== undefined; next = this.#deferred.shift()) next();
   }
 }

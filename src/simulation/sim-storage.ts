@@ -110,7 +110,7 @@ export class SimStorage implements Storage {
   }
 
   #perform(): void {
-    const [operation] = this.#pending.splice(0, 1);
+    const operation = this.#pending.shift();
     if (operation === undefined) return;
     const { faults, disk, tell } = this.#init;
     if (disk.epoch !== this.#epoch) {

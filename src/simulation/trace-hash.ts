@@ -43,7 +43,7 @@ export class TraceHash {
 
   /** The whole of a message, whatever its kind. */
   #message(message: MemberMessage): void {
-    for (const value of Object.values(message)) this.#value(value);
+    for (const field in message) this.#value(message[field as keyof MemberMessage]);
   }
 
   #value(value: unknown): void {

@@ -6,6 +6,7 @@ import type { RaftError } from '../errors.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import type { Batch } from '../storage/storage.ts';
 import type { MemberMessage } from '../transport/messages.ts';
+import { CommandTexts } from './command-texts.ts';
 import { type Accuse, Invariants } from './invariants.ts';
 import { ObservedMachine } from './observed-machine.ts';
 import { type AppliedEffect, Reference } from './reference.ts';
@@ -36,6 +37,7 @@ export class Watcher<State, Command, Result> {
   readonly invariants: Invariants;
   readonly reference: Reference;
   readonly #init: WatcherInit<State, Command>;
+  readonly #texts: CommandTexts = new CommandTexts();
   readonly #counts: Map<string, number> = new Map();
 
   constructor(init: WatcherInit<State, Command>) {
@@ -59,11 +61,14 @@ export class Watcher<State, Command, Result> {
     runOf: () => Run,
   ): MachineDefinition<State, Command, Result> {
     const { digest, describe, newEffect, accuse } = this.#init;
-    return new ObservedMachine(machine, ({ command, context, state, isRejected }) => {
+    const textOf = (command: Command | null): string =>
+      command === null ? 'nothing that can be read' : describe(command);
+    return new ObservedMachine(machine, ({ body, command, context, state, isRejected }) => {
+      const run = runOf();
       const known = this.reference.effects.length;
-      const text = command === null ? 'nothing that can be read' : describe(command);
+      const text = this.#texts.textOf(run.effects, body, () => textOf(command()));
       const effect = { index: context.index, command: text, digest: digest(state) };
-      const wrong = this.reference.applied(runOf(), effect);
+      const wrong = this.reference.applied(run, effect);
       if (wrong !== null) accuse(wrong.invariant, wrong.message);
       if (this.reference.effects.length === known) return;
       newEffect(effect);

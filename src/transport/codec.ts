@@ -8,7 +8,7 @@
  * arrives is checked here, before anybody believes it (N1, N3): types, ranges, lengths, and that entries follow each
  * other.
  */
-import type { Entry, EntryKind, NodeId } from '../core/types.ts';
+import type { ConflictHint, Entry, EntryKind, NodeId } from '../core/types.ts';
 import { configurationFields, readConfiguration } from '../encoding/configuration.ts';
 import { FieldReader } from '../encoding/fields.ts';
 import { decode, encode } from '../encoding/msgpack.ts';
@@ -38,7 +38,8 @@ interface Form<K extends Kind> {
   /** Never used for another kind, in any version. */
   readonly number: number;
   write(message: MessageOf<K>): unknown[];
-  read(fields: FieldReader): Omit<MessageOf<K>, 'kind'>;
+  /** Fields are taken in the order of the properties. */
+  read(fields: FieldReader): MessageOf<K>;
 }
 
 const roles: readonly RoleName[] = ['follower', 'pre-candidate', 'candidate', 'leader'];
@@ -54,58 +55,52 @@ const isSnapshotId = (text: string): text is string => text.length <= maxSnapsho
 
 const isMachineName = (text: string): text is string => text.length <= maxMachineNameLength;
 
-interface Envelope {
-  readonly from: NodeId;
-  readonly to: NodeId;
-}
-
-const writeEnvelope = ({ from, to }: Envelope): unknown[] => [from, to];
-
-function readEnvelope(fields: FieldReader): { from: NodeId; to: NodeId } {
-  return { from: fields.text(isNodeId), to: fields.text(isNodeId) };
-}
-
-const writeTerm = (message: Envelope & { readonly term: number }): unknown[] => [
-  ...writeEnvelope(message),
-  message.term,
-];
-
-function readTerm(fields: FieldReader): { from: NodeId; to: NodeId; term: number } {
-  return { ...readEnvelope(fields), term: fields.integer() };
-}
-
 function oneOf<Item>(items: readonly Item[], fields: FieldReader): Item {
   const item = items[fields.integer(0, items.length - 1)];
   if (item === undefined) throw new RangeError('out of the list');
   return item;
 }
 
-const writeVoteRequest = (message: MessageOf<'RequestVote' | 'RequestPreVote'>): unknown[] => [
-  ...writeTerm(message),
-  message.lastIndex,
-  message.lastTerm,
+type VoteRequest = MessageOf<'RequestVote' | 'RequestPreVote'>;
+type VoteResponse = MessageOf<'RequestVoteResponse' | 'RequestPreVoteResponse'>;
+
+const writeVoteRequest = ({ from, to, term, lastIndex, lastTerm }: VoteRequest): unknown[] => [
+  from,
+  to,
+  term,
+  lastIndex,
+  lastTerm,
 ];
 
-const readVoteRequest = (fields: FieldReader): Omit<MessageOf<'RequestPreVote'>, 'kind'> => ({
-  ...readTerm(fields),
+const readVoteRequest = (fields: FieldReader): Omit<VoteRequest, 'kind' | 'transfer'> => ({
+  from: fields.text(isNodeId),
+  to: fields.text(isNodeId),
+  term: fields.integer(),
   lastIndex: fields.integer(),
   lastTerm: fields.integer(),
 });
 
-const voteResponse = {
-  write: (message: MessageOf<'RequestVoteResponse' | 'RequestPreVoteResponse'>) => [
-    ...writeTerm(message),
-    message.granted,
-    message.removed,
-    message.committed?.index ?? 0,
-    message.committed?.term ?? 0,
-  ],
-  read: (fields: FieldReader) => {
-    const answer = { ...readTerm(fields), granted: fields.boolean(), removed: fields.boolean() };
-    const committed = { index: fields.integer(), term: fields.integer() };
-    return committed.index === 0 ? answer : { ...answer, committed };
-  },
-};
+const writeVoteResponse = ({ from, to, term, granted, removed, committed }: VoteResponse): unknown[] => [
+  from,
+  to,
+  term,
+  granted,
+  removed,
+  committed?.index ?? 0,
+  committed?.term ?? 0,
+];
+
+function readVoteResponse(fields: FieldReader): Omit<VoteResponse, 'kind'> {
+  const answer = {
+    from: fields.text(isNodeId),
+    to: fields.text(isNodeId),
+    term: fields.integer(),
+    granted: fields.boolean(),
+    removed: fields.boolean(),
+  };
+  const committed = { index: fields.integer(), term: fields.integer() };
+  return committed.index === 0 ? answer : { ...answer, committed };
+}
 
 function readEntries(fields: FieldReader, prevIndex: number, prevTerm: number, term: number): Entry[] {
   let index = prevIndex;
@@ -115,6 +110,12 @@ function readEntries(fields: FieldReader, prevIndex: number, prevTerm: number, t
     last = fields.integer(last, term);
     return { index, term: last, kind: oneOf(entryKinds, fields), data: fields.bytes() };
   });
+}
+
+function readConflict(fields: FieldReader): ConflictHint | null {
+  const accepted = fields.boolean();
+  const conflict = { index: fields.integer(), term: fields.integer() };
+  return accepted ? null : conflict;
 }
 
 function readList<Item>(fields: FieldReader, item: () => Item): Item[] {
@@ -128,93 +129,160 @@ const forms: { readonly [K in Kind]: Form<K> } = {
   RequestVote: {
     number: 1,
     write: (message) => [...writeVoteRequest(message), message.transfer],
-    read: (fields) => ({ ...readVoteRequest(fields), transfer: fields.boolean() }),
+    read: (fields) => ({ kind: 'RequestVote', ...readVoteRequest(fields), transfer: fields.boolean() }),
   },
-  RequestVoteResponse: { number: 2, ...voteResponse },
-  RequestPreVote: { number: 3, write: writeVoteRequest, read: readVoteRequest },
-  RequestPreVoteResponse: { number: 4, ...voteResponse },
+  RequestVoteResponse: {
+    number: 2,
+    write: writeVoteResponse,
+    read: (fields) => ({ kind: 'RequestVoteResponse', ...readVoteResponse(fields) }),
+  },
+  RequestPreVote: {
+    number: 3,
+    write: writeVoteRequest,
+    read: (fields) => ({ kind: 'RequestPreVote', ...readVoteRequest(fields) }),
+  },
+  RequestPreVoteResponse: {
+    number: 4,
+    write: writeVoteResponse,
+    read: (fields) => ({ kind: 'RequestPreVoteResponse', ...readVoteResponse(fields) }),
+  },
   AppendEntries: {
     number: 5,
-    write: (message) => {
-      const { prevIndex, prevTerm, commit, entries } = message;
-      const fields = [...writeTerm(message), prevIndex, prevTerm, commit, entries.length];
-      for (const { term, kind, data } of entries) fields.push(term, entryKinds.indexOf(kind), data);
+    write: ({ from, to, term, prevIndex, prevTerm, commit, entries }) => {
+      const fields: unknown[] = [from, to, term, prevIndex, prevTerm, commit, entries.length];
+      for (const entry of entries) fields.push(entry.term, entryKinds.indexOf(entry.kind), entry.data);
       return fields;
     },
     read: (fields) => {
-      const envelope = readTerm(fields);
-      const [prevIndex, prevTerm, commit] = [fields.integer(), fields.integer(0, envelope.term), fields.integer()];
-      const entries = readEntries(fields, prevIndex, prevTerm, envelope.term);
-      return { ...envelope, prevIndex, prevTerm, commit, entries };
+      const [from, to, term] = [fields.text(isNodeId), fields.text(isNodeId), fields.integer()];
+      const [prevIndex, prevTerm, commit] = [fields.integer(), fields.integer(0, term), fields.integer()];
+      const entries = readEntries(fields, prevIndex, prevTerm, term);
+      return { kind: 'AppendEntries', from, to, term, prevIndex, prevTerm, commit, entries };
     },
   },
   AppendEntriesResponse: {
     number: 6,
-    write: (message) => [
-      ...writeTerm(message),
-      message.index,
-      message.conflict === null,
-      message.conflict?.index ?? 0,
-      message.conflict?.term ?? 0,
+    write: ({ from, to, term, index, conflict }) => [
+      from,
+      to,
+      term,
+      index,
+      conflict === null,
+      conflict?.index ?? 0,
+      conflict?.term ?? 0,
     ],
-    read: (fields) => {
-      const answer = { ...readTerm(fields), index: fields.integer() };
-      const accepted = fields.boolean();
-      const conflict = { index: fields.integer(), term: fields.integer() };
-      return { ...answer, conflict: accepted ? null : conflict };
-    },
+    read: (fields) => ({
+      kind: 'AppendEntriesResponse',
+      from: fields.text(isNodeId),
+      to: fields.text(isNodeId),
+      term: fields.integer(),
+      index: fields.integer(),
+      conflict: readConflict(fields),
+    }),
   },
   Heartbeat: {
     number: 7,
-    write: (message) => [...writeTerm(message), message.commit, message.round],
-    read: (fields) => ({ ...readTerm(fields), commit: fields.integer(), round: fields.integer() }),
+    write: ({ from, to, term, commit, round }) => [from, to, term, commit, round],
+    read: (fields) => ({
+      kind: 'Heartbeat',
+      from: fields.text(isNodeId),
+      to: fields.text(isNodeId),
+      term: fields.integer(),
+      commit: fields.integer(),
+      round: fields.integer(),
+    }),
   },
   HeartbeatResponse: {
     number: 8,
-    write: (message) => [...writeTerm(message), message.round],
-    read: (fields) => ({ ...readTerm(fields), round: fields.integer() }),
+    write: ({ from, to, term, round }) => [from, to, term, round],
+    read: (fields) => ({
+      kind: 'HeartbeatResponse',
+      from: fields.text(isNodeId),
+      to: fields.text(isNodeId),
+      term: fields.integer(),
+      round: fields.integer(),
+    }),
   },
   InstallSnapshot: {
     number: 9,
-    write: (message) => {
-      const { index, term, id, bytes, checksum, configuration } = message.snapshot;
-      const snapshot = [index, term, id, bytes, checksum, ...configurationFields(configuration)];
-      return [...writeTerm(message), ...snapshot, message.offset, message.data];
+    write: ({ from, to, term, snapshot, offset, data }) => {
+      const { index, term: snapshotTerm, id, bytes, checksum, configuration } = snapshot;
+      const snapshotFields = [index, snapshotTerm, id, bytes, checksum, ...configurationFields(configuration)];
+      return [from, to, term, ...snapshotFields, offset, data];
     },
     read: (fields) => {
-      const envelope = readTerm(fields);
-      const [index, term, id] = [fields.integer(), fields.integer(0, envelope.term), fields.text(isSnapshotId)];
-      const [bytes, checksum] = [fields.integer(), fields.integer(0, 0xffff_ffff)];
-      const snapshot = { index, term, id, bytes, checksum, configuration: readConfiguration(fields, isNodeId) };
-      const offset = fields.integer(0, bytes);
-      return { ...envelope, snapshot, offset, data: fields.bytes(bytes - offset) };
+      const [from, to, term] = [fields.text(isNodeId), fields.text(isNodeId), fields.integer()];
+      const snapshot = {
+        index: fields.integer(),
+        term: fields.integer(0, term),
+        id: fields.text(isSnapshotId),
+        bytes: fields.integer(),
+        checksum: fields.integer(0, 0xffff_ffff),
+        configuration: readConfiguration(fields, isNodeId),
+      };
+      const offset = fields.integer(0, snapshot.bytes);
+      const data = fields.bytes(snapshot.bytes - offset);
+      return { kind: 'InstallSnapshot', from, to, term, snapshot, offset, data };
     },
   },
   InstallSnapshotResponse: {
     number: 10,
-    write: (message) => [...writeTerm(message), message.snapshotIndex, message.snapshotId, message.offset],
+    write: ({ from, to, term, snapshotIndex, snapshotId, offset }) => [
+      from,
+      to,
+      term,
+      snapshotIndex,
+      snapshotId,
+      offset,
+    ],
     read: (fields) => ({
-      ...readTerm(fields),
+      kind: 'InstallSnapshotResponse',
+      from: fields.text(isNodeId),
+      to: fields.text(isNodeId),
+      term: fields.integer(),
       snapshotIndex: fields.integer(),
       snapshotId: fields.text(isSnapshotId),
       offset: fields.integer(),
     }),
   },
-  TimeoutNow: { number: 11, write: writeTerm, read: readTerm },
+  TimeoutNow: {
+    number: 11,
+    write: ({ from, to, term }) => [from, to, term],
+    read: (fields) => ({
+      kind: 'TimeoutNow',
+      from: fields.text(isNodeId),
+      to: fields.text(isNodeId),
+      term: fields.integer(),
+    }),
+  },
   ReadIndex: {
     number: 12,
-    write: (message) => [...writeTerm(message), message.context],
-    read: (fields) => ({ ...readTerm(fields), context: fields.integer() }),
+    write: ({ from, to, term, context }) => [from, to, term, context],
+    read: (fields) => ({
+      kind: 'ReadIndex',
+      from: fields.text(isNodeId),
+      to: fields.text(isNodeId),
+      term: fields.integer(),
+      context: fields.integer(),
+    }),
   },
   ReadIndexResponse: {
     number: 13,
-    write: (message) => [...writeTerm(message), message.context, message.index],
-    read: (fields) => ({ ...readTerm(fields), context: fields.integer(), index: fields.integerOrNull() }),
+    write: ({ from, to, term, context, index }) => [from, to, term, context, index],
+    read: (fields) => ({
+      kind: 'ReadIndexResponse',
+      from: fields.text(isNodeId),
+      to: fields.text(isNodeId),
+      term: fields.integer(),
+      context: fields.integer(),
+      index: fields.integerOrNull(),
+    }),
   },
   Propose: {
     number: 16,
-    write: ({ session, sequence, known, commands, ...envelope }) => [
-      ...writeEnvelope(envelope),
+    write: ({ from, to, session, sequence, known, commands }) => [
+      from,
+      to,
       session,
       sequence,
       known,
@@ -222,22 +290,20 @@ const forms: { readonly [K in Kind]: Form<K> } = {
       ...commands,
     ],
     read: (fields) => {
-      const envelope = readEnvelope(fields);
+      const [from, to] = [fields.text(isNodeId), fields.text(isNodeId)];
       const [session, sequence] = [fields.text(isSessionId), fields.integer(1)];
       const known = fields.integer(0, sequence - 1);
-      return { ...envelope, session, sequence, known, commands: readList(fields, () => fields.bytes()) };
+      const commands = readList(fields, () => fields.bytes());
+      return { kind: 'Propose', from, to, session, sequence, known, commands };
     },
   },
   ProposeRefused: {
     number: 17,
-    write: (message) => [
-      ...writeEnvelope(message),
-      message.session,
-      message.sequence,
-      refusals.indexOf(message.reason),
-    ],
+    write: ({ from, to, session, sequence, reason }) => [from, to, session, sequence, refusals.indexOf(reason)],
     read: (fields) => ({
-      ...readEnvelope(fields),
+      kind: 'ProposeRefused',
+      from: fields.text(isNodeId),
+      to: fields.text(isNodeId),
       session: fields.text(isSessionId),
       sequence: fields.integer(1),
       reason: oneOf(refusals, fields),
@@ -245,17 +311,20 @@ const forms: { readonly [K in Kind]: Form<K> } = {
   },
   Report: {
     number: 18,
-    write: (message) => [
-      ...writeEnvelope(message),
-      roles.indexOf(message.role),
-      message.term,
-      message.leader,
-      message.commit,
-      message.applied,
-      message.lastIndex,
+    write: ({ from, to, role, term, leader, commit, applied, lastIndex }) => [
+      from,
+      to,
+      roles.indexOf(role),
+      term,
+      leader,
+      commit,
+      applied,
+      lastIndex,
     ],
     read: (fields) => ({
-      ...readEnvelope(fields),
+      kind: 'Report',
+      from: fields.text(isNodeId),
+      to: fields.text(isNodeId),
       role: oneOf(roles, fields),
       term: fields.integer(),
       leader: fields.textOrNull(isNodeId),
@@ -267,12 +336,13 @@ const forms: { readonly [K in Kind]: Form<K> } = {
   Join: {
     number: 32,
     write: ({ member }) => [member],
-    read: (fields) => ({ member: fields.text(isNodeId) }),
+    read: (fields) => ({ kind: 'Join', member: fields.text(isNodeId) }),
   },
   Founded: {
     number: 33,
     write: ({ machine, voters }) => [machine, voters.length, ...voters],
     read: (fields) => ({
+      kind: 'Founded',
       machine: fields.text(isMachineName),
       voters: readList(fields, () => fields.text(isNodeId)),
     }),
@@ -296,6 +366,5 @@ export function decodeFrame(frame: Uint8Array): Addressed {
   const group = fields.text(isGroupId);
   const kind = kindOfNumber.get(fields.integer());
   if (kind === undefined) throw new RangeError('an unknown kind of message');
-  const message = { kind, ...forms[kind].read(fields) } as GroupMessage;
-  return { group, message };
+  return { group, message: forms[kind].read(fields) };
 }
