@@ -33,6 +33,7 @@ import type { MemberMessage, MemberReport } from '../transport/messages.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Clock } from './clock.ts';
 import { Courier } from './courier.ts';
+import { Echo } from './echo.ts';
 import { type MemberListener, News } from './listener.ts';
 import { defaultMemberOptions, type MemberOptions } from './member-options.ts';
 import { type LogEntry, logTail, type MemberStatus } from './member-status.ts';
@@ -79,6 +80,7 @@ export class Member<State, Command, Result> {
   readonly #clock: Clock;
   readonly #machine: ReplicatedMachine<State, Command, Result>;
   readonly #proposals: Proposals<Result>;
+  readonly #echo: Echo<State>;
   readonly #courier: Courier<Result>;
   readonly #reads: Reads;
   readonly #snapshots: Snapshots;
@@ -153,6 +155,12 @@ export class Member<State, Command, Result> {
       },
     });
     this.#proposals = init.proposals ?? newProposals(random, limits);
+    this.#echo = new Echo({
+      id,
+      machine: this.#machine,
+      proposals: this.#proposals,
+      place: () => ({ index: this.appliedIndex, term: this.#raft.term }),
+    });
     this.#courier = new Courier({
       id,
       raft: this.#raft,
@@ -182,6 +190,14 @@ export class Member<State, Command, Result> {
   /** As far as this the log is applied in `state`; 0 before anything is. */
   get appliedIndex(): Index {
     return this.#isStarting ? 0 : this.#raft.appliedIndex;
+  }
+
+  /**
+   * The state as it would be if our pending commands were committed next: the same object until it changes.
+   * @throws RaftError NOT_SUPPORTED for a machine that cannot be copied
+   */
+  get optimistic(): State {
+    return this.#echo.state;
   }
 
   /**

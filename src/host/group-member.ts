@@ -17,6 +17,11 @@ export interface GroupMember<State, Command, Result> {
   readonly stopped: RaftError | null;
   /** The same object until it changes. */
   readonly state: State;
+  /**
+   * The state as it would be if the pending commands were committed next: the same object until it changes.
+   * @throws RaftError NOT_SUPPORTED for a machine that cannot be copied
+   */
+  readonly optimistic: State;
   /** As far as this the log is applied in `state`; 0 before anything is. */
   readonly appliedIndex: Index;
   /** Everything that was proposed here and has no outcome, in order: the same list until it is another one. */

@@ -18,6 +18,8 @@ import type { GroupStatus } from './status.ts';
 export interface GroupEvents<State, Command, Result> {
   /** The state is another one. */
   state: State;
+  /** `optimistic` is another one. */
+  optimistic: State;
   /** `pending` is another list. */
   pending: readonly PendingCommand<Command, Result>[];
   /** Something in `status()` is different. */
@@ -29,6 +31,8 @@ export interface GroupEvents<State, Command, Result> {
 export interface SelectOptions<Part> {
   /** Whether two parts are as good as the same: then the earlier one stays. `Object.is`, if you do not say. */
   readonly isEqual?: (one: Part, other: Part) => boolean;
+  /** A part of `optimistic`, and not of `state`. */
+  readonly optimistic?: boolean;
 }
 
 /** What a group asks of its host. */
@@ -64,6 +68,7 @@ export class Group<State, Command, Result> {
   readonly #reading: Reading<State>;
   readonly #sources: {
     readonly state: Source<State>;
+    readonly optimistic: Source<State>;
     readonly pending: Source<readonly PendingCommand<Command, Result>[]>;
     readonly status: Source<GroupStatus>;
     readonly stopped: Source<RaftError | null>;
@@ -88,6 +93,7 @@ export class Group<State, Command, Result> {
     this.#reading = new Reading({ member, calls, conditions: this.#conditions });
     this.#sources = {
       state: new Source(() => this.#here.state, clock),
+      optimistic: new Source(() => this.optimistic, clock),
       pending: new Source(() => this.#proposing.pending, clock),
       status: new Source(() => this.status(), clock),
       stopped: new Source(() => this.#here.stopped, clock),
@@ -134,6 +140,17 @@ export class Group<State, Command, Result> {
     return this.#here.state;
   }
 
+  /**
+   * The state as it would be if what is pending here were committed next, in its order: what a user who is to see at once
+   * what he did should see. The same object until it changes; worked out when somebody looks. A pending command that the
+   * machine would reject as things stand does nothing here. Place, time and random numbers that the machine is told of are
+   * likely ones: they are others when the command is committed.
+   * @throws RaftError NOT_SUPPORTED for a byte machine without `fork`
+   */
+  get optimistic(): State {
+    return this.#here.optimistic;
+  }
+
   /** What was proposed here and has no outcome yet, in the order of proposing: the same list until it is another one. */
   get pending(): readonly PendingCommand<Command, Result>[] {
     return this.#proposing.pending;
@@ -174,7 +191,8 @@ export class Group<State, Command, Result> {
    * @param selector gives the part; depends on nothing but its argument
    */
   select<Part>(selector: (state: State) => Part, options: SelectOptions<Part> = {}): ReadableStore<Part> {
-    return selected(this.#sources.state, selector, options.isEqual);
+    const { state, optimistic } = this.#sources;
+    return selected(options.optimistic === true ? optimistic : state, selector, options.isEqual);
   }
 
   /** Calls back on each event of a kind, until the function that it returns is called. */

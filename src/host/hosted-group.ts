@@ -11,6 +11,7 @@ import type { ReadConsistency } from '../core/reading.ts';
 import type { Index, NodeId, PersistentState } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import type { Clock } from '../group/clock.ts';
+import { Echo } from '../group/echo.ts';
 import type { MemberListener } from '../group/listener.ts';
 import { Member } from '../group/member.ts';
 import type { LogEntry } from '../group/member-status.ts';
@@ -25,7 +26,7 @@ import type { ReadOutcome } from '../group/reads.ts';
 import { kindOf } from '../identity/access.ts';
 import { type HostId, hostOf } from '../ids.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
-import { encodeCommand, readCommand } from '../machine/replicated.ts';
+import { encodeCommand, readCommand, ReplicatedMachine } from '../machine/replicated.ts';
 import type { StorageUse } from '../storage/browser-quota.ts';
 import type { GroupRecord } from '../storage/database.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -78,6 +79,8 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
   readonly #random: Random;
   /** Commands that are proposed here, from before the founding on. */
   readonly #proposals: Proposals<Result>;
+  /** Of those, before the founding. */
+  #echo: Echo<State> | null = null;
   #voters: readonly NodeId[] | null = null;
   #isFounding = false;
   /** What came while the founding was on its way to the disk: others may be faster, and ask for our vote already. */
@@ -121,6 +124,17 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     if (this.#member !== null) return this.#member.propose(command, settle);
     const { machine, clock } = this.#init;
     return this.#proposals.add(encodeCommand(machine, command), clock.wallTime(), settle);
+  }
+
+  get optimistic(): State {
+    if (this.#member !== null) return this.#member.optimistic;
+    this.#echo ??= new Echo({
+      id: this.record.member,
+      machine: new ReplicatedMachine(this.#init.machine),
+      proposals: this.#proposals,
+      place: () => ({ index: 0, term: 0 }),
+    });
+    return this.#echo.state;
   }
 
   get pending(): readonly Proposal[] {

@@ -32,6 +32,8 @@ export interface ByteMachine<State> {
   restore(sections: Iterable<Uint8Array>, version: number): void;
   /** The group runs `version` from here on: what `context.version` says next. Throwing rejects it: change nothing then. */
   upgrade?(version: number): void;
+  /** A copy that lives on its own, so that `optimistic` can try commands on it. Without it there is no `optimistic`. */
+  fork?(): ByteMachine<State>;
 }
 
 export interface ByteMachineOptions<State> {
@@ -107,10 +109,13 @@ class ByteInstance<State> implements MachineInstance<State, Uint8Array> {
   readonly form = 1;
   readonly #definition: ByteDefinition<State>;
   readonly #machine: ByteMachine<State>;
+  readonly fork?: () => ByteInstance<State>;
 
   constructor(definition: ByteDefinition<State>, machine: ByteMachine<State>) {
     this.#definition = definition;
     this.#machine = machine;
+    const fork = machine.fork?.bind(machine);
+    if (fork !== undefined) this.fork = () => new ByteInstance(definition, fork());
   }
 
   get state(): State {

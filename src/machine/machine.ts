@@ -82,6 +82,8 @@ export interface MachineInstance<State, Result> {
   upgrade(version: number): void;
   /** The state as it is now, in sections; what is applied later does not change them. */
   snapshot(): Iterable<Uint8Array>;
+  /** A copy, which lives on its own. Left out where there can be none. */
+  fork?(): MachineInstance<State, Result>;
 }
 
 /** What a command gave, and the bytes that stand for it in the replicated state. */

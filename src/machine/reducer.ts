@@ -210,6 +210,13 @@ class ReducerInstance<State, Command, Result> implements MachineInstance<State, 
   snapshot(): Iterable<Uint8Array> {
     return encodeWhenAsked(this.#state);
   }
+
+  /** States do not change, so nothing is copied. */
+  fork(): ReducerInstance<State, Command, Result> {
+    const copy = new ReducerInstance(this.#newest, this.#running, this.#state);
+    copy.#view = this.#view;
+    return copy;
+  }
 }
 
 /** States do not change, so there is no hurry: nothing is written before somebody wants it. */

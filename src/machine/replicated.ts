@@ -7,14 +7,15 @@
  * command that was made for a newer one is rejected on every member alike. So a command or a snapshot is never guessed at:
  * code that is older than the version that the group moves to stops right there.
  */
-import { seededRandom, type Random } from '../core/random.ts';
 import type { Entry, Index } from '../core/types.ts';
 import { FieldReader } from '../encoding/fields.ts';
 import { decode, encode } from '../encoding/msgpack.ts';
 import { RaftError } from '../errors.ts';
 import { type Call, decodeCall, encodeCall, maxVersion } from './call.ts';
+import { Context } from './context.ts';
 import { decodeEnvelope, type Envelope, type SessionId } from './envelope.ts';
 import { type ApplyContext, type MachineDefinition, type MachineInstance, orInvalid, type Verdict } from './machine.ts';
+import { Preview } from './preview.ts';
 import { readReason, reasonOf, storedReason } from './reasons.ts';
 import { Sessions, type Turn } from './sessions.ts';
 
@@ -198,6 +199,21 @@ export class ReplicatedMachine<State, Command, Result> implements SessionMemory<
     }
   }
 
+  /** Whether commands can be tried without being applied. */
+  get canPreview(): boolean {
+    return this.#instance.fork !== undefined;
+  }
+
+  /**
+   * A copy of the state, to try commands on.
+   * @throws Error where `canPreview` is false
+   */
+  preview(): Preview<State> {
+    const copy = this.#instance.fork?.();
+    if (copy === undefined) throw new Error('the machine cannot be copied');
+    return new Preview(this.#definition, copy, this.#version, this.#time);
+  }
+
   /** The state as it is now, in sections; what is applied later does not change them. */
   snapshot(): Iterable<Uint8Array> {
     const head = encode([snapshotVersion, this.#time, this.#version, this.#instance.form]);
@@ -257,35 +273,6 @@ export function encodeUpgrade({ version }: Pick<MachineDefinition<unknown, unkno
 export function upgradeRequired(version: number, own: number): RaftError {
   const message = `the group runs version ${version} of the machine, and this code is version ${own}: reload with newer code`;
   return new RaftError('UPGRADE_REQUIRED', message);
-}
-
-/** The random source is made for those who draw. */
-class Context implements ApplyContext {
-  readonly index: Index;
-  readonly term: ApplyContext['term'];
-  readonly time: number;
-  readonly proposer: ApplyContext['proposer'];
-  readonly version: number;
-  #random: Random | null = null;
-
-  constructor(
-    index: Index,
-    term: ApplyContext['term'],
-    time: number,
-    proposer: ApplyContext['proposer'],
-    version: number,
-  ) {
-    this.index = index;
-    this.term = term;
-    this.time = time;
-    this.proposer = proposer;
-    this.version = version;
-  }
-
-  get random(): Random {
-    this.#random ??= seededRandom(this.index ^ Math.imul(this.term, 0x9e3779b9));
-    return this.#random;
-  }
 }
 
 class NotInForce extends Error {

@@ -49,6 +49,9 @@ export class Groups<State, Command, Result> {
       get state() {
         return member.state;
       },
+      get optimistic() {
+        return member.optimistic;
+      },
       get appliedIndex() {
         return member.appliedIndex;
       },
