@@ -19,19 +19,19 @@ export function encode(value: unknown): Uint8Array {
  * @throws RangeError or DecodeError for anything that is not one well-formed value of that shape
  */
 export function decode(bytes: Uint8Array, maxDepth = 32): unknown {
-  const end = skipValue(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, maxDepth);
+  const end = skipValue(bytes, 0, maxDepth);
   if (end !== bytes.byteLength) throw new RangeError(`${bytes.byteLength - end} bytes follow the value`);
   return decoder.decode(bytes);
 }
 
 /** Returns where the value that begins at `start` ends. Every element costs at least a byte, so no count can lie. */
-function skipValue(view: DataView, start: number, depth: number): number {
-  const head = view.getUint8(start);
+function skipValue(bytes: Uint8Array, start: number, depth: number): number {
+  const head = uintAt(bytes, start, 1);
   const at = start + 1;
   if (head < 0x80 || head >= 0xe0) return at;
-  if (head < 0x90) return skipMany(view, at, 2 * (head & 0x0f), depth);
-  if (head < 0xa0) return skipMany(view, at, head & 0x0f, depth);
-  if (head < 0xc0) return skipBytes(view, at, head & 0x1f);
+  if (head < 0x90) return skipMany(bytes, at, 2 * (head & 0x0f), depth);
+  if (head < 0xa0) return skipMany(bytes, at, head & 0x0f, depth);
+  if (head < 0xc0) return skipBytes(bytes, at, head & 0x1f);
   switch (head) {
     case 0xc0:
     case 0xc2:
@@ -39,61 +39,69 @@ function skipValue(view: DataView, start: number, depth: number): number {
       return at;
     case 0xc4:
     case 0xd9:
-      return skipBytes(view, at + 1, view.getUint8(at));
+      return skipBytes(bytes, at + 1, uintAt(bytes, at, 1));
     case 0xc5:
     case 0xda:
-      return skipBytes(view, at + 2, view.getUint16(at));
+      return skipBytes(bytes, at + 2, uintAt(bytes, at, 2));
     case 0xc6:
     case 0xdb:
-      return skipBytes(view, at + 4, view.getUint32(at));
+      return skipBytes(bytes, at + 4, uintAt(bytes, at, 4));
     case 0xc7:
-      return skipBytes(view, at + 2, view.getUint8(at));
+      return skipBytes(bytes, at + 2, uintAt(bytes, at, 1));
     case 0xc8:
-      return skipBytes(view, at + 3, view.getUint16(at));
+      return skipBytes(bytes, at + 3, uintAt(bytes, at, 2));
     case 0xc9:
-      return skipBytes(view, at + 5, view.getUint32(at));
+      return skipBytes(bytes, at + 5, uintAt(bytes, at, 4));
     case 0xcc:
     case 0xd0:
-      return skipBytes(view, at, 1);
+      return skipBytes(bytes, at, 1);
     case 0xcd:
     case 0xd1:
-      return skipBytes(view, at, 2);
+      return skipBytes(bytes, at, 2);
     case 0xca:
     case 0xce:
     case 0xd2:
-      return skipBytes(view, at, 4);
+      return skipBytes(bytes, at, 4);
     case 0xcb:
     case 0xcf:
     case 0xd3:
-      return skipBytes(view, at, 8);
+      return skipBytes(bytes, at, 8);
     case 0xd4:
     case 0xd5:
     case 0xd6:
     case 0xd7:
     case 0xd8:
-      return skipBytes(view, at, 1 + (1 << (head - 0xd4)));
+      return skipBytes(bytes, at, 1 + (1 << (head - 0xd4)));
     case 0xdc:
-      return skipMany(view, at + 2, view.getUint16(at), depth);
+      return skipMany(bytes, at + 2, uintAt(bytes, at, 2), depth);
     case 0xdd:
-      return skipMany(view, at + 4, view.getUint32(at), depth);
+      return skipMany(bytes, at + 4, uintAt(bytes, at, 4), depth);
     case 0xde:
-      return skipMany(view, at + 2, 2 * view.getUint16(at), depth);
+      return skipMany(bytes, at + 2, 2 * uintAt(bytes, at, 2), depth);
     case 0xdf:
-      return skipMany(view, at + 4, 2 * view.getUint32(at), depth);
+      return skipMany(bytes, at + 4, 2 * uintAt(bytes, at, 4), depth);
     default:
       throw new RangeError(`no value begins with the byte ${head}`);
   }
 }
 
-function skipBytes(view: DataView, at: number, count: number): number {
-  if (at + count > view.byteLength) throw new RangeError(`a value of ${count} bytes is cut short`);
+/** A big-endian number of 1, 2 or 4 bytes. */
+function uintAt(bytes: Uint8Array, at: number, size: 1 | 2 | 4): number {
+  if (at + size > bytes.byteLength) throw new RangeError('a value is cut short');
+  let value = 0;
+  for (let i = at; i < at + size; i++) value = value * 256 + (bytes[i] ?? 0);
+  return value;
+}
+
+function skipBytes(bytes: Uint8Array, at: number, count: number): number {
+  if (at + count > bytes.byteLength) throw new RangeError(`a value of ${count} bytes is cut short`);
   return at + count;
 }
 
-function skipMany(view: DataView, start: number, count: number, depth: number): number {
+function skipMany(bytes: Uint8Array, start: number, count: number, depth: number): number {
   if (depth === 0) throw new RangeError('values are nested too deep');
-  if (count > view.byteLength - start) throw new RangeError(`${count} elements do not fit into the bytes that follow`);
+  if (count > bytes.byteLength - start) throw new RangeError(`${count} elements do not fit into the bytes that follow`);
   let at = start;
-  for (let i = 0; i < count; i++) at = skipValue(view, at, depth - 1);
+  for (let i = 0; i < count; i++) at = skipValue(bytes, at, depth - 1);
   return at;
 }

@@ -8,14 +8,13 @@ import type { Lane, Transport } from '../transport/transport.ts';
  * member stay here as well: the core is told, and begins again where that member answers.
  */
 export function sendMessages(raft: Raft, transport: Transport, messages: readonly Message[]): void {
-  if (messages.length === 0) return;
-  const full = new Set<NodeId>();
+  const full: NodeId[] = [];
   for (const message of messages) {
     const isAppend = message.kind === 'AppendEntries';
-    if (isAppend && full.has(message.to)) continue;
+    if (isAppend && full.includes(message.to)) continue;
     const isSent = transport.send(message.to, message, laneOf(message));
     if (isSent || !isAppend) continue;
-    full.add(message.to);
+    full.push(message.to);
     raft.reportUnsent(message);
   }
 }

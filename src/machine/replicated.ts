@@ -138,9 +138,9 @@ export class ReplicatedMachine<State, Command, Result> implements SessionMemory<
     };
   }
 
-  /** Null for an entry that carries no call, or none that anybody could read. */
+  /** Null for an entry that carries no call, as those that a witness holds, or none that anybody could read. */
   apply(entry: Entry): Effect<Result> | UpgradeRequired | null {
-    if (entry.kind !== 'command') return null;
+    if (entry.kind !== 'command' || entry.data.byteLength === 0) return null;
     const read = tryRead(entry.data);
     if (read === null) return null;
     const { envelope, call } = read;

@@ -125,7 +125,9 @@ export class Sessions {
     }
     record.outcomes.set(sequence, outcome);
     this.#outcomeBytes += weightOf(outcome.isApplied, outcome.value);
-    Object.assign(record, { last: sequence, index, time });
+    record.last = sequence;
+    record.index = index;
+    record.time = time;
     this.#sessions.delete(session);
     this.#sessions.set(session, record);
     this.#forget(index, time);

@@ -20,12 +20,12 @@ export class RegisterScript implements Script<Registers, RegisterCommand, KeyVal
 
   next(random: Random, id: number, client: number): Request<Registers, RegisterCommand, KeyValueOutput> {
     const { key, input } = this.#draw(random, id);
-    const invocation = { client, id, key, input, invoked: ++this.#clock };
+    const invoked = ++this.#clock;
     const unknown = (): void => {
-      this.history.push({ ...invocation, output: null, returned: null });
+      this.history.push({ client, id, key, input, invoked, output: null, returned: null });
     };
     const done = (output: KeyValueOutput): void => {
-      this.history.push({ ...invocation, output, returned: ++this.#clock });
+      this.history.push({ client, id, key, input, invoked, output, returned: ++this.#clock });
     };
     if (input.operation !== 'get') return { kind: 'write', command: { id, key, input }, done, unknown };
     return { kind: 'read', seen: ({ values }) => done(values[key] ?? null), unknown };
