@@ -9,6 +9,11 @@ export interface MemberOptions {
   readonly raft: Partial<RaftOptions>;
   readonly proposals: ProposalLimits;
   readonly snapshots: SnapshotOptions;
+  /**
+   * Bytes of committed entries that a member keeps for newer code to apply, since it cannot: beyond them it stops, because
+   * the log is in memory.
+   */
+  readonly maxUnappliedBytes: number;
 }
 
 /** An election timeout of 1 to 2 s, a heartbeat every 100 ms. */
@@ -17,4 +22,5 @@ export const defaultMemberOptions: MemberOptions = {
   raft: { electionTicks: 20, heartbeatTicks: 2 },
   proposals: defaultProposalLimits,
   snapshots: defaultSnapshotOptions,
+  maxUnappliedBytes: 64 * 1024 * 1024,
 };

@@ -45,12 +45,6 @@ import { sendMessages } from './sending.ts';
 import { Snapshots } from './snapshots.ts';
 import { Writer } from './writer.ts';
 
-/**
- * Bytes of committed entries that a member keeps for newer code to apply, since it cannot: beyond them it stops, because
- * the log is in memory.
- */
-const maxUnappliedBytes = 64 * 1024 * 1024;
-
 /** Ticks without a write after which the commit index is worth one of its own. */
 const restTicks = 4;
 
@@ -98,6 +92,7 @@ export class Member<State, Command, Result> {
   /** Why nothing is applied any more: the group runs a version of the machine that this code does not know. */
   #outgrown: RaftError | null = null;
   #unappliedBytes = 0;
+  readonly #maxUnappliedBytes: number;
   #stopped: RaftError | null = null;
 
   /**
@@ -106,7 +101,9 @@ export class Member<State, Command, Result> {
    */
   constructor(init: MemberInit<State, Command, Result>) {
     const { id, persistent, storage, transport, clock, random, machine, listener, trace, createRaft = newRaft } = init;
-    const { tickMs, raft, proposals: limits, snapshots } = { ...defaultMemberOptions, ...init.options };
+    const settings = { ...defaultMemberOptions, ...init.options };
+    const { tickMs, raft, proposals: limits, snapshots } = settings;
+    this.#maxUnappliedBytes = settings.maxUnappliedBytes;
     const { electionTicks } = raftOptions(raft);
     this.id = id;
     this.#storage = storage;
@@ -474,7 +471,7 @@ export class Member<State, Command, Result> {
   #applyEntry(entry: Entry): void {
     if (this.#outgrown !== null) {
       this.#unappliedBytes += entryBytes(entry);
-      if (this.#unappliedBytes > maxUnappliedBytes) this.#stop(this.#outgrown);
+      if (this.#unappliedBytes > this.#maxUnappliedBytes) this.#stop(this.#outgrown);
       return;
     }
     const effect = this.#machine.apply(entry);

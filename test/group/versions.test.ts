@@ -144,12 +144,12 @@ describe('a member whose code is older than the version that its group moves to'
   });
 
   test('stops when it would have to keep more than it may for newer code', () => {
-    const group = groupWith(['a', 'b']);
+    const group = groupWith(['a', 'b'], { maxUnappliedBytes: 10_000 });
     move(group, 'a');
     untilOutgrown(group, 'c');
-    for (let i = 0; i < 65; i++) done(group, 'a', String(i).padEnd(1_000_000));
+    for (let i = 0; i < 8; i++) done(group, 'a', String(i).padEnd(1000));
     expect(group.member('c').stopped).toBeNull();
-    for (let i = 0; i < 5; i++) done(group, 'a', String(i).padEnd(1_000_000));
+    for (let i = 0; i < 4; i++) done(group, 'a', String(i).padEnd(1000));
     group.clock.until(() => group.member('c').stopped !== null, 'the end of the member');
     expect(group.member('c').stopped).toMatchObject({ code: 'UPGRADE_REQUIRED' });
   });
