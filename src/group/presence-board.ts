@@ -98,7 +98,6 @@ export class PresenceBoard {
     const place = this.#places.get(member);
     if (place === undefined) return;
     place.isLinked = false;
-    place.isHeard = false;
     if (place.shown === null) this.#places.delete(member);
     else place.expiresAt = Math.min(place.expiresAt, this.#clock.now() + goneAfterMs);
   }

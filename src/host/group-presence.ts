@@ -64,7 +64,6 @@ export class GroupPresence<Value> implements Presence<Value> {
 
   set(value: Value | null): void {
     const { mechanism, clock, id } = this.#init;
-    if (mechanism.closed !== null) throw mechanism.closed;
     const bytes = value === null ? null : this.#encode(value);
     const own = bytes === null ? null : (decodePlain(bytes) as Value);
     const before = this.#mine;

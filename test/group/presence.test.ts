@@ -297,6 +297,19 @@ describe('a link that is gone', () => {
     expect(room.seen('b')).toEqual({});
   });
 
+  test('takes nobody else', () => {
+    const room = roomOf(['a', 'b', 'c']);
+    room.show('a', 1);
+    room.show('c', 1);
+    room.clock.pass(100);
+    room.cut('a', 'b');
+    room.clock.pass(goneAfterMs + 500);
+    expect(room.seen('b')).toEqual({ c: 1 });
+    room.show('b', 2);
+    room.clock.pass(100);
+    expect(room.seen('c')).toEqual({ a: 1, b: 2 });
+  });
+
   test('and is back in a moment changes nothing', () => {
     const room = roomOf(['a', 'b']);
     room.show('a', 1);

@@ -91,6 +91,25 @@ describe('presence', () => {
     expect(seen).toHaveLength(3);
   });
 
+  test('keeps what has not changed as it was, and what is set once more is no change', async () => {
+    const tabs = new Tabs();
+    const [a, b, c] = (await gather(tabs, 3)) as [Room, Room, Room];
+    b.presence.set({ name: 'Ben' });
+    c.presence.set({ name: 'Cem' });
+    await tabs.until(() => names(a).length === 2, 'the two');
+    const before = a.presence.others.find(({ value }) => value.name === 'Ben');
+    let calls = 0;
+    b.presence.subscribe(() => calls++);
+    b.presence.set({ name: 'Ben' });
+    b.presence.update({ name: 'Ben' });
+    c.presence.set({ name: 'Cem', x: 1 });
+    await tabs.until(() => a.presence.others.some(({ value }) => value.x === 1), 'the change');
+    expect(a.presence.others).toContain(before);
+    // Now, and of the change of the third.
+    await tabs.until(() => calls > 1, 'the word of the change');
+    expect(calls).toBe(2);
+  });
+
   test('tells who joins, who changes and who leaves', async () => {
     const tabs = new Tabs();
     const [a, b] = (await gather(tabs, 2)) as [Room, Room];
@@ -158,9 +177,34 @@ describe('presence', () => {
     expect(() => {
       a.presence.set({ name: 'Ann' });
     }).toThrow(expect.objectContaining({ code: 'CLOSED' }));
+    // Whoever cleans up late finds that it is done.
+    a.presence.set(null);
     tabs.clock.pass(10);
     expect(left).toEqual(['Ben']);
     await tabs.until(() => names(b).length === 0, 'the other to see it');
+    b.presence.set(null);
+    let calls = 0;
+    b.presence.subscribe(() => calls++);
+    tabs.clock.pass(10);
+    calls = 0;
+    b.close();
+    tabs.clock.pass(10);
+    expect(calls).toBe(0);
+  });
+
+  test('of a member that has stopped is gone, whatever stopped it', async () => {
+    const tabs = new Tabs();
+    const [a, b] = (await gather(tabs, 2)) as [Room, Room];
+    await tabs.until(() => a.status().member?.role === 'leader', 'a leader');
+    b.presence.set({ name: 'Ben' });
+    await tabs.until(() => names(a).length === 1, 'the other');
+    // Somebody else takes its store: the next write fails.
+    const store = tabs.databases[1]?.storage(b.id);
+    await new Promise((done) => store?.load(done));
+    void a.propose('x').catch(() => undefined);
+    await tabs.until(() => b.status().phase === 'stopped', 'the end of the member');
+    await tabs.until(() => names(a).length === 0, 'it to be gone');
+    expect(b.presence.self).toBeNull();
   });
 });
 
