@@ -37,7 +37,7 @@ export type RaftErrorCode =
   | 'STORAGE_LOST'
   /** No answer in time. */
   | 'TIMEOUT'
-  /** The command is larger than one command may be. */
+  /** The command, or what a member shows of itself, is larger than one may be. */
   | 'TOO_LARGE'
   /** The group runs a newer version of the machine than this code: this member stopped; reload with newer code. */
   | 'UPGRADE_REQUIRED'

@@ -7,6 +7,7 @@ import type { BrowserHostOptions } from './host/browser-host.ts';
 import type { Group } from './host/group.ts';
 import { decodeInvite, isSignalingAddress } from './identity/invite.ts';
 import { useHost } from './host/tab.ts';
+import type { PresenceDefinition } from './host/presence-definition.ts';
 import { type GroupId, isGroupId } from './ids.ts';
 import { type MachineDefinition, maxMachineNameLength } from './machine/machine.ts';
 
@@ -22,6 +23,8 @@ export type { GroupStatus } from './host/status.ts';
 export type { PendingCommand, Proposed } from './host/proposing.ts';
 export type { ReadOptions, ReadResult } from './host/reading.ts';
 export type { LinkPath, LinkStatistics } from './transport/link.ts';
+export type { Presence, PresenceEvents, Present, Unfit } from './host/presence.ts';
+export { definePresence, type PresenceDefinition, type PresenceOptions } from './host/presence-definition.ts';
 export { hasInvite } from './identity/invite.ts';
 export type { RefusalReason } from './identity/refusals.ts';
 export type { GroupId } from './ids.ts';
@@ -38,24 +41,41 @@ export type { GroupDiagnosis, PeerDiagnosis, RefusalNotice, SignalingState } fro
 /** Options of the tab: those of the first group that is opened count until all groups are closed. */
 export type TabOptions = Partial<BrowserHostOptions>;
 
-export interface OpenOptions<State, Command, Result> extends TabOptions {
+export interface OpenOptions<State, Command, Result, Value = unknown> extends TabOptions {
   /** What is replicated: the same on every member. */
   readonly machine: MachineDefinition<State, Command, Result>;
+  /** What members show of themselves beside it; left out, it is plain data that nobody checks. */
+  readonly presence?: PresenceDefinition<Value>;
 }
 
-export interface CreateOptions<State, Command, Result> extends OpenOptions<State, Command, Result> {
+export interface CreateOptions<State, Command, Result, Value = unknown> extends OpenOptions<
+  State,
+  Command,
+  Result,
+  Value
+> {
   /** The WebSocket address of the signaling server, for example `ws://localhost:8787`. */
   readonly signaling: string;
   /** How many members found the group, this one included: 1 to 9, 3 by default. All of them have to come once. */
   readonly founders?: number;
 }
 
-export interface JoinOptions<State, Command, Result> extends OpenOptions<State, Command, Result> {
+export interface JoinOptions<State, Command, Result, Value = unknown> extends OpenOptions<
+  State,
+  Command,
+  Result,
+  Value
+> {
   /** The invite, or a URL that has it as its fragment, for example `location.href`. */
   readonly invite: string;
 }
 
-export interface ReopenOptions<State, Command, Result> extends OpenOptions<State, Command, Result> {
+export interface ReopenOptions<State, Command, Result, Value = unknown> extends OpenOptions<
+  State,
+  Command,
+  Result,
+  Value
+> {
   /** Which group, if this tab has several. */
   readonly id?: GroupId;
 }
@@ -92,10 +112,10 @@ function checkMachine({ name }: { readonly name: string }): void {
  * `invite`. Commands can be proposed at once, and wait for the founding.
  * @throws RaftError INVALID_ARGUMENT, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
  */
-export async function createGroup<State, Command, Result>(
-  options: CreateOptions<State, Command, Result>,
-): Promise<Group<State, Command, Result>> {
-  const { machine, signaling, founders = 3 } = options;
+export async function createGroup<State, Command, Result, Value = unknown>(
+  options: CreateOptions<State, Command, Result, Value>,
+): Promise<Group<State, Command, Result, Value>> {
+  const { machine, signaling, founders = 3, presence } = options;
   checkMachine(machine);
   if (!isSignalingAddress(signaling)) {
     throw new RaftError('INVALID_ARGUMENT', `signaling must be an address like ws://localhost:8787, not ${signaling}`);
@@ -106,7 +126,7 @@ export async function createGroup<State, Command, Result>(
       `founders must be a whole number from 1 to ${maxFounders}, not ${founders}`,
     );
   }
-  return useHost(tabOptions(options), (host) => host.create(machine, signaling, founders));
+  return useHost(tabOptions(options), (host) => host.create(machine, signaling, founders, { presence }));
 }
 
 /**
@@ -114,12 +134,13 @@ export async function createGroup<State, Command, Result>(
  * GROUP_FULL when all its members are others.
  * @throws RaftError INVALID_INVITE, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
  */
-export async function joinGroup<State, Command, Result>(
-  options: JoinOptions<State, Command, Result>,
-): Promise<Group<State, Command, Result>> {
-  checkMachine(options.machine);
+export async function joinGroup<State, Command, Result, Value = unknown>(
+  options: JoinOptions<State, Command, Result, Value>,
+): Promise<Group<State, Command, Result, Value>> {
+  const { machine, presence } = options;
+  checkMachine(machine);
   const invite = decodeInvite(options.invite);
-  return useHost(tabOptions(options), (host) => host.join(options.machine, invite));
+  return useHost(tabOptions(options), (host) => host.join(machine, invite, { presence }));
 }
 
 /**
@@ -127,10 +148,10 @@ export async function joinGroup<State, Command, Result>(
  * needed to see the state as this member last knew it.
  * @throws RaftError NO_SUCH_GROUP, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
  */
-export async function openGroup<State, Command, Result>(
-  options: ReopenOptions<State, Command, Result>,
-): Promise<Group<State, Command, Result>> {
-  const { machine, id } = options;
+export async function openGroup<State, Command, Result, Value = unknown>(
+  options: ReopenOptions<State, Command, Result, Value>,
+): Promise<Group<State, Command, Result, Value>> {
+  const { machine, id, presence } = options;
   checkMachine(machine);
   if (id !== undefined && !isGroupId(id)) throw new RaftError('INVALID_ARGUMENT', `${String(id)} is no id of a group`);
   return useHost(tabOptions(options), async (host) => {
@@ -146,7 +167,7 @@ export async function openGroup<State, Command, Result>(
       const ids = found.map(({ group }) => group).join(', ');
       throw new RaftError('INVALID_ARGUMENT', `this tab has ${found.length} such groups: say which id, of ${ids}`);
     }
-    return host.open(machine, record);
+    return host.open(machine, record, { presence });
   });
 }
 

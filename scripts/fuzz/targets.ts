@@ -8,7 +8,9 @@ import { Refusal } from '../../src/identity/refusals.ts';
 import { SignalingSeal } from '../../src/identity/seal.ts';
 import { DecodeError } from '@msgpack/msgpack';
 import { RaftError } from '../../src/errors.ts';
+import { PresenceBoard } from '../../src/group/presence-board.ts';
 import type { NodeId } from '../../src/ids.ts';
+import { decodePlain, differenceOf, encodeGiven } from '../../src/machine/plain.ts';
 import { decodeFrame, encodeFrame } from '../../src/transport/codec.ts';
 import { fragments, Reassembler } from '../../src/transport/framing.ts';
 import { decodeIntroduction, encodeIntroduction } from '../../src/transport/introduction.ts';
@@ -106,6 +108,25 @@ const decoders: readonly Decoder[] = [
     },
   },
 ];
+
+/** What others show of themselves: whatever is taken is shown, and is plain data. */
+const shownValues: Decoder = {
+  name: 'values of presence',
+  samples: [
+    { name: 'Ann', x: 1.5, y: -20_000, typing: true },
+    ['a', null, new Date(0), Uint8Array.of(1, 2, 3)],
+    { a: { b: { c: [[[1]]] } } },
+  ].map(encodeGiven),
+  check: (bytes) => {
+    const board = new PresenceBoard({ now: () => 0, wallTime: () => 0 });
+    const from = 'AAAAAAAAAAAAAAAAAAAAAA.IIIIIIIIIII' as NodeId;
+    board.connected(from);
+    const isTaken = board.take({ kind: 'Presence', from, to: from, run: 1, version: 1, ttlMs: 1000, value: bytes });
+    const [shown] = board.list();
+    if (!isTaken) return shown === undefined ? null : false;
+    return shown !== undefined && differenceOf(shown.value, decodePlain(encodeGiven(shown.value))) === null;
+  },
+};
 
 const decoderBatch = 2000;
 
@@ -238,5 +259,5 @@ async function handshaking(): Promise<Target> {
 }
 
 export async function fuzzTargets(): Promise<readonly Target[]> {
-  return [...decoders.map(decoderTarget), reassembling, await sealing(), await handshaking()];
+  return [...[...decoders, shownValues].map(decoderTarget), reassembling, await sealing(), await handshaking()];
 }

@@ -65,6 +65,10 @@ export class FieldReader {
       : this.#fail(`a byte string of at most ${maxLength}`);
   }
 
+  bytesOrNull(maxLength: number): Uint8Array | null {
+    return this.#isNull() ? null : this.bytes(maxLength);
+  }
+
   /** An array whose fields are read in their order. */
   record<Content>(read: (fields: FieldReader) => Content): Content {
     return read(new FieldReader(this.#take()));

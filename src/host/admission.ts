@@ -21,13 +21,14 @@ export function exclusionOf({ removed, banned }: Exclusions, host: HostId, membe
 }
 
 /**
- * What a learner says when it does as it should. Whoever may only read says nothing else: no proposal, no vote, nothing that
- * only leaders and voters say.
+ * What a learner says when it does as it should, and what it shows of itself. Whoever may only read says nothing else: no
+ * proposal, no vote, nothing that only leaders and voters say.
  */
 export function mayReaderSend({ kind }: GroupMessage): boolean {
   switch (kind) {
     case 'Join':
     case 'Report':
+    case 'Presence':
     case 'AppendEntriesResponse':
     case 'HeartbeatResponse':
     case 'InstallSnapshotResponse':

@@ -6,6 +6,7 @@ import type { Index } from '../core/types.ts';
 import type { ReadConsistency } from '../core/reading.ts';
 import type { RaftError } from '../errors.ts';
 import type { LogEntry } from '../group/member-status.ts';
+import type { MemberPresence } from '../group/presence.ts';
 import type { Proposal, ProposalOutcome } from '../group/proposals.ts';
 import type { ReadOutcome } from '../group/reads.ts';
 import type { GroupStatus } from './status.ts';
@@ -26,6 +27,8 @@ export interface GroupMember<State, Command, Result> {
   readonly appliedIndex: Index;
   /** Everything that was proposed here and has no outcome, in order: the same list until it is another one. */
   readonly pending: readonly Proposal[];
+  /** What members show of themselves. */
+  readonly presence: MemberPresence;
   status(): GroupStatus;
   logTail(count: number): LogEntry<Command>[];
   /**

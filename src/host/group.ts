@@ -8,7 +8,10 @@ import type { GroupDiagnosis } from '../transport/transport.ts';
 import { type CallOptions, Calls } from './calls.ts';
 import { Conditions } from './conditions.ts';
 import type { GroupMember } from './group-member.ts';
+import { GroupPresence } from './group-presence.ts';
 import type { HostedGroupListener } from './hosted-group.ts';
+import type { Presence } from './presence.ts';
+import type { PresenceDefinition } from './presence-definition.ts';
 import { type PendingCommand, type Proposed, Proposing } from './proposing.ts';
 import { type ReadOptions, Reading, type ReadResult } from './reading.ts';
 import { selected } from './select.ts';
@@ -44,16 +47,17 @@ export interface GroupActions {
   readonly diagnose: () => Promise<GroupDiagnosis>;
 }
 
-export interface GroupInit {
+export interface GroupInit<Value> {
   readonly id: GroupId;
   readonly memberId: NodeId;
   readonly invite: string;
   readonly readOnlyInvite: string;
   readonly clock: Clock;
+  readonly presence: PresenceDefinition<Value>;
   readonly actions: GroupActions;
 }
 
-export class Group<State, Command, Result> {
+export class Group<State, Command, Result, Value = unknown> {
   readonly id: GroupId;
   /** This member's id. */
   readonly memberId: NodeId;
@@ -63,6 +67,7 @@ export class Group<State, Command, Result> {
   readonly readOnlyInvite: string;
   readonly #clock: Clock;
   readonly #actions: GroupActions;
+  readonly #presenceDefinition: PresenceDefinition<Value>;
   readonly #conditions = new Conditions(() => this.#here.stopped);
   readonly #proposing: Proposing<Command, Result>;
   readonly #reading: Reading<State>;
@@ -74,16 +79,18 @@ export class Group<State, Command, Result> {
     readonly stopped: Source<RaftError | null>;
   };
   #member: GroupMember<State, Command, Result> | null = null;
+  #presence: Presence<Value> | null = null;
   #status: GroupStatus | null = null;
   #isOver = false;
 
-  constructor({ id, memberId, invite, readOnlyInvite, clock, actions }: GroupInit) {
+  constructor({ id, memberId, invite, readOnlyInvite, clock, presence, actions }: GroupInit<Value>) {
     this.id = id;
     this.memberId = memberId;
     this.invite = invite;
     this.readOnlyInvite = readOnlyInvite;
     this.#clock = clock;
     this.#actions = actions;
+    this.#presenceDefinition = presence;
     const member = (): GroupMember<State, Command, Result> => this.#here;
     const calls = new Calls(clock, () => this.#here.isFounded);
     const changed = (): void => {
@@ -119,6 +126,12 @@ export class Group<State, Command, Result> {
   /** For the host: what is behind this group. */
   attach(member: GroupMember<State, Command, Result>): void {
     this.#member = member;
+    this.#presence = new GroupPresence({
+      id: this.memberId,
+      clock: this.#clock,
+      definition: this.#presenceDefinition,
+      mechanism: member.presence,
+    });
   }
 
   get #here(): GroupMember<State, Command, Result> {
@@ -154,6 +167,12 @@ export class Group<State, Command, Result> {
   /** What was proposed here and has no outcome yet, in the order of proposing: the same list until it is another one. */
   get pending(): readonly PendingCommand<Command, Result>[] {
     return this.#proposing.pending;
+  }
+
+  /** Who is here, and what they show of themselves: beside the log, and gone with whoever shows it. From the first link on. */
+  get presence(): Presence<Value> {
+    if (this.#presence === null) throw new Error('the group has no member yet');
+    return this.#presence;
   }
 
   /** How the group is doing, as this member sees it: the same object until something in it is different. */

@@ -14,11 +14,12 @@ import type { MachineDefinition } from '../machine/machine.ts';
 import type { StorageUse } from '../storage/browser-quota.ts';
 import type { Database, GroupRecord } from '../storage/database.ts';
 import type { Storage } from '../storage/storage.ts';
-import { type Addressed, decodeFrame } from '../transport/codec.ts';
+import { type Addressed, decodeFrame, UnknownKind, wireMinor } from '../transport/codec.ts';
 import type { Connector, ConnectorFactory, PeerLink } from '../transport/transport.ts';
 import type { Exclusions } from './admission.ts';
 import { Group } from './group.ts';
 import { HostedGroup, type HostedGroupListener } from './hosted-group.ts';
+import { definePresence, type PresenceDefinition } from './presence-definition.ts';
 import { StorageWatch } from './storage-watch.ts';
 
 /** What a host is made of; chosen by whoever makes it. */
@@ -36,6 +37,13 @@ export interface HostParts {
   readonly idle: () => void;
   /** Called when the host is closed. */
   readonly release: () => void;
+}
+
+/** What may be said of a member when it is opened. */
+export interface OpeningOptions<Value> {
+  readonly raft?: Partial<RaftOptions>;
+  /** What members show of themselves; left out, it is plain data of any kind. */
+  readonly presence?: PresenceDefinition<Value> | undefined;
 }
 
 const secretBytes = 32;
@@ -90,57 +98,57 @@ export class Host {
   }
 
   /** Makes a new group, to be founded when as many members as `founders` says, this one included, are there. */
-  async create<State, Command, Result>(
+  async create<State, Command, Result, Value = unknown>(
     machine: MachineDefinition<State, Command, Result>,
     signaling: string,
     founders: number,
-    raft?: Partial<RaftOptions>,
-  ): Promise<Group<State, Command, Result>> {
+    options: OpeningOptions<Value> = {},
+  ): Promise<Group<State, Command, Result, Value>> {
     const group = toBase64Url(this.#random(groupIdBytes)) as GroupId;
     const access = fullAccess(this.#random(secretBytes));
-    return this.#add({ group, signaling, access }, founders, machine, raft);
+    return this.#add({ group, signaling, access }, founders, machine, options);
   }
 
   /** Opens the member that this host has of the group, or makes one that asks to join. */
-  async join<State, Command, Result>(
+  async join<State, Command, Result, Value = unknown>(
     machine: MachineDefinition<State, Command, Result>,
     invite: Invite,
-    raft?: Partial<RaftOptions>,
-  ): Promise<Group<State, Command, Result>> {
+    options: OpeningOptions<Value> = {},
+  ): Promise<Group<State, Command, Result, Value>> {
     const records = await this.groups();
     const record = records.find((known) => known.group === invite.group);
-    if (record === undefined) return this.#add(invite, null, machine, raft);
+    if (record === undefined) return this.#add(invite, null, machine, options);
     const { group, signaling } = invite;
     // Whoever was given more than he had has it from now on; a read-only invite takes nothing away.
     const access = kindOf(invite.access) === 'full' ? invite.access : record.access;
     if (record.signaling !== signaling || record.access !== access) {
       await this.#parts.database.moveGroup(group, signaling, access);
     }
-    return this.open(machine, { ...record, signaling, access }, raft);
+    return this.open(machine, { ...record, signaling, access }, options);
   }
 
-  async #add<State, Command, Result>(
+  async #add<State, Command, Result, Value = unknown>(
     { group, signaling, access }: Invite,
     founders: number | null,
     machine: MachineDefinition<State, Command, Result>,
-    raft?: Partial<RaftOptions>,
-  ): Promise<Group<State, Command, Result>> {
+    options: OpeningOptions<Value>,
+  ): Promise<Group<State, Command, Result, Value>> {
     const member = memberId(this.id, toBase64Url(this.#random(incarnationBytes)));
     const record: GroupRecord = { group, member, signaling, access, machine: machine.name, founders };
     // Before anybody hears of the member: one that was told of and then forgotten could never be replaced.
     await this.#parts.database.addGroup(record);
-    return this.open(machine, record, raft);
+    return this.open(machine, record, options);
   }
 
   /**
    * Brings a member to work.
    * @throws RaftError CLOSED, INVALID_ARGUMENT when it is open already, WRONG_MACHINE, STORAGE_CORRUPT, STORAGE_FAILED
    */
-  async open<State, Command, Result>(
+  async open<State, Command, Result, Value = unknown>(
     machine: MachineDefinition<State, Command, Result>,
     record: GroupRecord,
-    raft?: Partial<RaftOptions>,
-  ): Promise<Group<State, Command, Result>> {
+    options: OpeningOptions<Value> = {},
+  ): Promise<Group<State, Command, Result, Value>> {
     if (machine.name !== record.machine) {
       throw new RaftError('WRONG_MACHINE', `the group replicates the machine ${record.machine}, not ${machine.name}`);
     }
@@ -154,29 +162,31 @@ export class Host {
     }
     this.#opening.add(record.group);
     try {
-      return await this.#openStored(machine, record, raft);
+      return await this.#openStored(machine, record, options);
     } finally {
       this.#opening.delete(record.group);
     }
   }
 
-  async #openStored<State, Command, Result>(
+  async #openStored<State, Command, Result, Value = unknown>(
     machine: MachineDefinition<State, Command, Result>,
     record: GroupRecord,
-    raft?: Partial<RaftOptions>,
-  ): Promise<Group<State, Command, Result>> {
+    options: OpeningOptions<Value>,
+  ): Promise<Group<State, Command, Result, Value>> {
     const credentials = await deriveCredentials(record.group, checked(record.access));
     const storage = this.#parts.database.storage(record.group);
     const persistent = await load(storage);
     if (this.#isClosed) throw new RaftError('CLOSED', 'this host is closed');
     const words = new Uint32Array(this.#random(12).buffer);
     const [first = 0, second = 0, third = 0] = words;
-    const group = new Group<State, Command, Result>({
+    const { raft, presence = definePresence<Value>() } = options;
+    const group = new Group<State, Command, Result, Value>({
       id: record.group,
       memberId: record.member,
       invite: encodeInvite(record),
       readOnlyInvite: encodeInvite({ ...record, access: credentials.readOnlyAccess }),
       clock: this.#parts.clock,
+      presence,
       actions: {
         leave: () => {
           this.#leave(record.group);
@@ -194,6 +204,7 @@ export class Host {
         clock: this.#parts.clock,
         seed: [first, second, third],
         listener: group.listener,
+        presence,
         storageUse: () => this.#storageWatch.latest,
         ...(exclusions && { exclusions: () => exclusions(record.group) }),
         ...(raft && { raft }),
@@ -249,8 +260,9 @@ export class Host {
     let addressed: Addressed;
     try {
       addressed = decodeFrame(frame);
-    } catch {
-      this.#countBad(link);
+    } catch (error) {
+      // A newer minor version may say what we do not know.
+      if (!(error instanceof UnknownKind && link.minor > wireMinor)) this.#countBad(link);
       return;
     }
     const open = this.#groups.get(addressed.group);
@@ -274,6 +286,7 @@ export class Host {
     this.#isClosed = true;
     const open = [...this.#groups.values()];
     this.#groups.clear();
+    for (const { hosted } of open) hosted.presence.close(reason);
     // Links first: those who followed a leader here need not wait to be told.
     this.#connector.close();
     for (const { hosted } of open) hosted.stop(reason);

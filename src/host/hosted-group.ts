@@ -15,6 +15,8 @@ import { Echo } from '../group/echo.ts';
 import type { MemberListener } from '../group/listener.ts';
 import { Member } from '../group/member.ts';
 import type { LogEntry } from '../group/member-status.ts';
+import { MemberPresence } from '../group/presence.ts';
+import type { PresenceTiming } from '../group/presence-sender.ts';
 import {
   defaultProposalLimits,
   newProposals,
@@ -30,8 +32,8 @@ import { encodeCommand, readCommand, ReplicatedMachine } from '../machine/replic
 import type { StorageUse } from '../storage/browser-quota.ts';
 import type { GroupRecord } from '../storage/database.ts';
 import type { Storage } from '../storage/storage.ts';
-import { encodeFrame } from '../transport/codec.ts';
-import type { Founded, GroupMessage, Join, MemberMessage } from '../transport/messages.ts';
+import { encodeFrame, presenceMinor } from '../transport/codec.ts';
+import type { Founded, GroupMessage, Join, MemberMessage, PresenceMessage } from '../transport/messages.ts';
 import type { Exclusion, Lane, PeerLink, RefusalNotice, SignalingState } from '../transport/transport.ts';
 import { type Exclusions, exclusionOf, mayReaderSend, nobodyExcluded } from './admission.ts';
 import type { GroupMember } from './group-member.ts';
@@ -46,6 +48,7 @@ export interface HostedGroupInit<State, Command, Result> {
   readonly seed: readonly [number, number, number];
   readonly raft?: Partial<RaftOptions>;
   readonly listener: HostedGroupListener;
+  readonly presence: PresenceTiming;
   /** What this host stores, as far as anybody can say. */
   readonly storageUse: () => StorageUse | null;
   /** Who may not enter; left out, everybody with an invite may. Asked each time. */
@@ -61,6 +64,9 @@ export interface HostedGroupListener extends MemberListener {
 
 const maxEarlyMessages = 1000;
 
+/** Presence gives way: it is sent only while fewer bytes than this wait, so that heartbeats never wait for much of it. */
+const maxBytesBeforePresence = 4096;
+
 /** Whether a message says who it is from, which a link to its host vouches for. */
 function senderOf(message: GroupMessage): NodeId | null {
   if (message.kind === 'Join') return message.member;
@@ -72,6 +78,8 @@ const readOnlyError = (): RaftError =>
 
 export class HostedGroup<State, Command, Result> implements GroupMember<State, Command, Result> {
   readonly record: GroupRecord;
+  /** What members show of themselves, from the first link on. */
+  readonly presence: MemberPresence;
   readonly #init: HostedGroupInit<State, Command, Result>;
   readonly #links = new Map<HostId, PeerLink>();
   /** Who asked to be a founding member, by host. */
@@ -96,6 +104,13 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
   constructor(init: HostedGroupInit<State, Command, Result>, persistent: PersistentState | null) {
     this.record = init.record;
     this.#init = init;
+    const { clock, presence: timing } = init;
+    this.presence = new MemberPresence({
+      id: init.record.member,
+      clock,
+      timing,
+      send: (message) => this.#sendPresence(message),
+    });
     this.#random = seededRandom(...init.seed);
     this.#proposals = newProposals(this.#random, defaultProposalLimits);
     this.ready = new Promise((resolve) => {
@@ -205,6 +220,9 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     this.#links.set(link.peer, link);
     if (this.#member === null) this.#sendFrame(link, { kind: 'Join', member: this.record.member }, 'control');
     this.#toldOf(link.peer, (id) => this.#member?.peerConnected(id));
+    // Hosts of before would close the link at what they do not know.
+    const present = link.minor < presenceMinor ? null : link.admissionTo(this.record.group);
+    if (present !== null) this.presence.connected(present.member);
   }
 
   parted(link: PeerLink): void {
@@ -212,6 +230,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     this.#links.delete(link.peer);
     this.#candidates.delete(link.peer);
     this.#toldOf(link.peer, (id) => this.#member?.peerDisconnected(id));
+    this.presence.disconnected(link.peer);
     this.#init.listener.statusChanged();
   }
 
@@ -235,6 +254,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     }
     if (message.kind === 'Join') this.#joined(link, message);
     else if (message.kind === 'Founded') this.#founded(message);
+    else if (message.kind === 'Presence') return this.presence.receive(message);
     else if (this.#member !== null) this.#member.receive(message);
     else if (this.#isFounding && this.#early.length < maxEarlyMessages) this.#early.push(message);
     return true;
@@ -313,7 +333,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
             listener.stateChanged();
           },
           statusChanged: () => {
-            if (this.stopped !== null) this.#becomeReady();
+            if (this.stopped !== null) this.#end(this.stopped);
             listener.statusChanged();
           },
           started: () => {
@@ -343,17 +363,29 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     return link.send(encodeFrame(this.record.group, message), lane);
   }
 
+  #sendPresence(message: PresenceMessage): boolean {
+    const link = this.#links.get(hostOf(message.to));
+    if (link === undefined || link.bufferedBytes('control') >= maxBytesBeforePresence) return false;
+    return this.#sendFrame(link, message, 'control');
+  }
+
   #exclude(reason: RaftError): void {
     if (this.#stopped !== null) return;
     this.#init.listener.excluded();
     this.stop(reason);
   }
 
+  /** There is no member at work here any more. */
+  #end(reason: RaftError): void {
+    this.#becomeReady();
+    this.presence.close(reason);
+  }
+
   /** Ends the member's work here; the group goes on without it. */
   stop(reason: RaftError): void {
     if (this.#stopped !== null) return;
     this.#stopped = reason;
-    this.#becomeReady();
+    this.#end(reason);
     this.#member?.close(reason);
     this.#proposals.failAll((outcome) => new RaftError(reason.code, reason.message, { outcome, cause: reason.cause }));
     this.#init.storage.close();

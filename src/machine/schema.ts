@@ -16,19 +16,20 @@ export type CommandSchema<Command> = StandardSchemaV1<unknown, Command>;
 
 /**
  * What the schema makes of a value.
+ * @param subject what the value is, for whoever reads why it is refused
  * @throws CommandRefused that says what is wrong with it, or with the schema
  */
-export function parse<Command>(schema: CommandSchema<Command>, value: unknown): Command {
+export function parse<Command>(schema: CommandSchema<Command>, value: unknown, subject = 'the command'): Command {
   const outcome = schema['~standard'].validate(value);
   if ('then' in outcome) {
     // Nobody waits for it, so nobody but us can take what it may be rejected with.
     outcome.catch(() => undefined);
-    throw new CommandRefused('the schema is asynchronous: members apply commands in one order, and cannot wait');
+    throw new CommandRefused(`the schema is asynchronous, and ${subject} cannot wait for it`);
   }
   if (outcome.issues === undefined) return outcome.value;
   const [issue] = outcome.issues;
   const others = outcome.issues.length > 1 ? `, and ${outcome.issues.length - 1} more` : '';
-  throw new CommandRefused(`${placeOf(issue?.path)}: ${issue?.message ?? 'it is refused'}${others}`);
+  throw new CommandRefused(`${placeOf(subject, issue?.path)}: ${issue?.message ?? 'it is refused'}${others}`);
 }
 
 /**
@@ -42,9 +43,9 @@ export function parseUnchanged<Command>(schema: CommandSchema<Command>, value: u
   throw new CommandRefused(`the command${difference} is changed by its schema each time that it is checked`);
 }
 
-function placeOf(path: StandardSchemaV1.Issue['path']): string {
+function placeOf(subject: string, path: StandardSchemaV1.Issue['path']): string {
   const keys = (path ?? []).map((part) => (typeof part === 'object' ? part.key : part));
-  return ['the command', ...keys.map(String)].join('.');
+  return [subject, ...keys.map(String)].join('.');
 }
 
 /** A schema made of a function that throws for what it refuses and leaves what it takes as it is. */

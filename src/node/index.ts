@@ -1,6 +1,7 @@
 /** Flotilla in Node: a process is a member of a group like any tab. Needs the package @roamhq/wrtc beside this one. */
 import type { Group } from '../host/group.ts';
 import type { Host } from '../host/host.ts';
+import type { PresenceDefinition } from '../host/presence-definition.ts';
 import { decodeInvite } from '../identity/invite.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import { type NodeHostOptions, openNodeHost } from './node-host.ts';
@@ -9,9 +10,11 @@ export type { SnapshotReport, StoreReport } from '../storage/inspection.ts';
 export { LevelDatabase, type LevelOptions } from '../storage/level.ts';
 export { type NodeHostListener, type NodeHostOptions, openNodeHost } from './node-host.ts';
 
-export interface NodeJoinOptions<State, Command, Result> extends NodeHostOptions {
+export interface NodeJoinOptions<State, Command, Result, Value = unknown> extends NodeHostOptions {
   /** What is replicated: the same on every member. */
   readonly machine: MachineDefinition<State, Command, Result>;
+  /** What members show of themselves beside it; left out, it is plain data that nobody checks. */
+  readonly presence?: PresenceDefinition<Value>;
   /** The invite, or a URL that has it as its fragment. */
   readonly invite: string;
 }
@@ -21,9 +24,10 @@ export interface NodeJoinOptions<State, Command, Result> extends NodeHostOptions
  * it with `openNodeHost`.
  * @throws RaftError INVALID_INVITE, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
  */
-export async function joinGroup<State, Command, Result>(
-  options: NodeJoinOptions<State, Command, Result>,
-): Promise<Group<State, Command, Result>> {
+export async function joinGroup<State, Command, Result, Value = unknown>(
+  options: NodeJoinOptions<State, Command, Result, Value>,
+): Promise<Group<State, Command, Result, Value>> {
+  const { machine, presence } = options;
   const invite = decodeInvite(options.invite);
   let close = (): void => undefined;
   const host: Host = await openNodeHost(options, {
@@ -35,7 +39,7 @@ export async function joinGroup<State, Command, Result>(
     host.close();
   };
   try {
-    return await host.join(options.machine, invite);
+    return await host.join(machine, invite, { presence });
   } catch (error) {
     host.close();
     throw error;

@@ -15,7 +15,7 @@ import { decode, encode } from '../encoding/msgpack.ts';
 import { type GroupId, isGroupId } from '../ids.ts';
 import { isSessionId } from '../machine/envelope.ts';
 import { maxMachineNameLength } from '../machine/machine.ts';
-import type { GroupMessage, RefusalReason } from './messages.ts';
+import { type GroupMessage, maxPresenceBytes, presenceTtlMs, type RefusalReason } from './messages.ts';
 import type { RoleName } from '../core/trace.ts';
 import { maxFrameBytes } from './link.ts';
 
@@ -23,7 +23,10 @@ import { maxFrameBytes } from './link.ts';
 export const wireMajor = 2;
 
 /** Counts up with fields and kinds that older code can do without, and ignores. Told in the handshake. */
-export const wireMinor = 0;
+export const wireMinor = 1;
+
+/** Since this minor version members know `Presence`. */
+export const presenceMinor = 1;
 
 /** A frame and the group that it belongs to. */
 export interface Addressed {
@@ -333,6 +336,19 @@ const forms: { readonly [K in Kind]: Form<K> } = {
       lastIndex: fields.integer(),
     }),
   },
+  Presence: {
+    number: 24,
+    write: ({ from, to, run, version, ttlMs, value }) => [from, to, run, version, ttlMs, value],
+    read: (fields) => ({
+      kind: 'Presence',
+      from: fields.text(isNodeId),
+      to: fields.text(isNodeId),
+      run: fields.integer(),
+      version: fields.integer(1),
+      ttlMs: fields.integer(presenceTtlMs.min, presenceTtlMs.max),
+      value: fields.bytesOrNull(maxPresenceBytes),
+    }),
+  },
   Join: {
     number: 32,
     write: ({ member }) => [member],
@@ -357,14 +373,23 @@ export function encodeFrame<K extends Kind>(group: GroupId, message: MessageOf<K
   return encode([wireMajor, group, form.number, ...form.write(message)]);
 }
 
-/** @throws RangeError (or a DecodeError) for anything that is not a frame of this version, saying why */
+/** A frame of a kind that is not known here: a later minor version may have brought it. */
+export class UnknownKind extends RangeError {
+  override readonly name = 'UnknownKind';
+}
+
+/**
+ * @throws UnknownKind
+ * @throws RangeError (or a DecodeError) for anything else that is not a frame of this version, saying why
+ */
 export function decodeFrame(frame: Uint8Array): Addressed {
   if (frame.byteLength > maxFrameBytes) throw new RangeError(`a frame of ${frame.byteLength} bytes is too large`);
   const fields = new FieldReader(decode(frame, 2));
   const version = fields.integer();
   if (version !== wireMajor) throw new RangeError(`version ${version} of the wire format, not ${wireMajor}`);
   const group = fields.text(isGroupId);
-  const kind = kindOfNumber.get(fields.integer());
-  if (kind === undefined) throw new RangeError('an unknown kind of message');
+  const number = fields.integer();
+  const kind = kindOfNumber.get(number);
+  if (kind === undefined) throw new UnknownKind(`messages of kind ${number} are not known`);
   return { group, message: forms[kind].read(fields) };
 }

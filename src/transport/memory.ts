@@ -4,6 +4,7 @@
  */
 import type { RefusalReason } from '../identity/refusals.ts';
 import type { GroupId, HostId } from '../ids.ts';
+import { wireMinor } from './codec.ts';
 import { closedHere, type Lane, type LinkEnd } from './link.ts';
 import { type Defer, MemoryLink } from './memory-link.ts';
 import type {
@@ -24,6 +25,7 @@ interface Joined {
 
 interface Participant {
   readonly host: HostId;
+  readonly minor: number;
   readonly listener: MeshListener;
   readonly groups: Map<GroupId, Joined>;
   readonly links: Map<HostId, MemoryPeerLink>;
@@ -38,8 +40,9 @@ export class MemoryNetwork {
     this.#defer = defer;
   }
 
-  connector(host: HostId): ConnectorFactory {
-    return (listener) => this.#connect({ host, listener, groups: new Map(), links: new Map() });
+  /** @param minor the minor version of the wire format that the host is to be taken for */
+  connector(host: HostId, minor: number = wireMinor): ConnectorFactory {
+    return (listener) => this.#connect({ host, minor, listener, groups: new Map(), links: new Map() });
   }
 
   #connect(participant: Participant): Connector {
@@ -86,7 +89,7 @@ export class MemoryNetwork {
   #link(one: Participant, other: Participant): [MemoryPeerLink, MemoryPeerLink] {
     const [known, knownBack] = [one.links.get(other.host), other.links.get(one.host)];
     if (known !== undefined && knownBack !== undefined) return [known, knownBack];
-    const [there, back] = [new MemoryPeerLink(other.host, one), new MemoryPeerLink(one.host, other)];
+    const [there, back] = [new MemoryPeerLink(other, one), new MemoryPeerLink(one, other)];
     const [near, far] = MemoryLink.pair(there, back, this.#defer);
     there.attach(near, back);
     back.attach(far, there);
@@ -107,13 +110,15 @@ function diagnosis({ groups, links }: Participant, group: GroupId): GroupDiagnos
 
 class MemoryPeerLink implements PeerLink {
   readonly peer: HostId;
+  readonly minor: number;
   readonly #owner: Participant;
   readonly #admissions = new Map<GroupId, Admission>();
   #link: MemoryLink | null = null;
   #far: MemoryPeerLink | null = null;
 
-  constructor(peer: HostId, owner: Participant) {
-    this.peer = peer;
+  constructor({ host, minor }: Participant, owner: Participant) {
+    this.peer = host;
+    this.minor = minor;
     this.#owner = owner;
   }
 
@@ -133,6 +138,10 @@ class MemoryPeerLink implements PeerLink {
 
   send(frame: Uint8Array, lane: Lane): boolean {
     return this.#link?.send(frame, lane) === true;
+  }
+
+  bufferedBytes(lane: Lane): number {
+    return this.#link?.bufferedBytes(lane) ?? 0;
   }
 
   received(frame: Uint8Array): void {

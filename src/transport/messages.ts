@@ -48,6 +48,30 @@ export interface Report extends MemberReport {
 /** What a member takes from another. */
 export type MemberMessage = Message | Propose | ProposeRefused | Report;
 
+/** A value of presence, written as MessagePack, has at most so many bytes. */
+export const maxPresenceBytes = 4096;
+
+/** A value of presence holds for so many milliseconds at least, and at most. */
+export const presenceTtlMs = { min: 1000, max: 300_000 } as const;
+
+/**
+ * What a member shows of itself beside the log. Of two of them the one of the later run counts, and of one run the one of the
+ * higher version. The same once more says that it still holds.
+ */
+export interface PresenceMessage {
+  readonly kind: 'Presence';
+  readonly from: NodeId;
+  readonly to: NodeId;
+  /** When the member began to work, in milliseconds since 1970 on its own clock: a reloaded tab has a later one. */
+  readonly run: number;
+  /** Counts the values of the run, from 1. */
+  readonly version: number;
+  /** Milliseconds after which it is forgotten, unless it comes again. */
+  readonly ttlMs: number;
+  /** Plain data as MessagePack; null when the member shows nothing. */
+  readonly value: Uint8Array | null;
+}
+
 /** Asks to be one of the founding members, or, after the founding, for the list of them. */
 export interface Join {
   readonly kind: 'Join';
@@ -63,4 +87,4 @@ export interface Founded {
 
 export type FoundingMessage = Join | Founded;
 
-export type GroupMessage = MemberMessage | FoundingMessage;
+export type GroupMessage = MemberMessage | PresenceMessage | FoundingMessage;

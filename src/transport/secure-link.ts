@@ -102,6 +102,12 @@ export class SecureLink implements PeerLink {
     return this.#proven.host;
   }
 
+  /** @throws Error before the key is proven */
+  get minor(): number {
+    if (this.#proven === null) throw new Error('the other end has not proven who it is');
+    return this.#proven.minor;
+  }
+
   get isProven(): boolean {
     return this.#proven !== null;
   }
@@ -124,6 +130,10 @@ export class SecureLink implements PeerLink {
     const isSent = this.#link.send(frame, lane);
     if (isSent) this.#liveness.sent(this.#init.timers.now());
     return isSent;
+  }
+
+  bufferedBytes(lane: Lane): number {
+    return this.#link.bufferedBytes(lane);
   }
 
   /** A link that cannot even take a few bytes about itself is of no use. */

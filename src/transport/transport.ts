@@ -27,10 +27,14 @@ export interface Admission {
 /** A link to a host that has proven who it is. */
 export interface PeerLink {
   readonly peer: HostId;
+  /** The minor version of the wire format that the host at the other end speaks. */
+  readonly minor: number;
   /** As whom the host at the other end has entered a group here; null when it has not, and nothing it says of it counts. */
   admissionTo(group: GroupId): Admission | null;
   /** False when the frame was certainly not sent. */
   send(frame: Uint8Array, lane: Lane): boolean;
+  /** Bytes that a lane has taken and that have not left yet. */
+  bufferedBytes(lane: Lane): number;
   /** Puts the host out of a group, and tells it why. */
   refuse(group: GroupId, reason: RefusalReason, detail: string): void;
   /** Both sides hear of it; what was sent before may be lost. */

@@ -1,10 +1,13 @@
 /** Groups, as applications have them, over members in virtual time whose network and disks do what a test says. */
 import { Group } from '../../src/host/group.ts';
 import type { GroupMember } from '../../src/host/group-member.ts';
+import { definePresence } from '../../src/host/presence-definition.ts';
 import type { GroupId } from '../../src/ids.ts';
 import type { MachineDefinition } from '../../src/machine/machine.ts';
 import { readCommand } from '../../src/machine/replicated.ts';
 import type { MemberOptions } from '../../src/group/member-options.ts';
+import { MemberPresence } from '../../src/group/presence.ts';
+import { defaultPresenceTiming } from '../../src/group/presence-sender.ts';
 import { World } from '../group/world.ts';
 
 export class Groups<State, Command, Result> {
@@ -30,6 +33,7 @@ export class Groups<State, Command, Result> {
       invite: '',
       readOnlyInvite: '',
       clock,
+      presence: definePresence(),
       actions: { leave: () => undefined, forget: () => undefined, diagnose: () => Promise.reject(new Error()) },
     });
     group.attach(this.#memberOf(name));
@@ -65,6 +69,12 @@ export class Groups<State, Command, Result> {
         member: member.status(),
         storage: null,
         stopped: member.stopped,
+      }),
+      presence: new MemberPresence({
+        id: member.id,
+        clock: this.world.clock,
+        timing: defaultPresenceTiming,
+        send: () => false,
       }),
       logTail: (count) => member.logTail(count),
       propose: (command, settle) => member.propose(command, settle),

@@ -1,13 +1,10 @@
 /** Hosts in virtual time, over links within the process: how groups are founded, joined, opened and closed. */
 import { describe, expect, test } from 'vitest';
-import { toBase64Url } from '../../src/encoding/base64url.ts';
 import type { Host } from '../../src/host/host.ts';
 import { decodeInvite } from '../../src/identity/invite.ts';
-import { deriveCredentials } from '../../src/identity/access.ts';
 import type { HostId, NodeId } from '../../src/ids.ts';
 import { defineMachine } from '../../src/machine/reducer.ts';
-import type { PeerLink } from '../../src/transport/transport.ts';
-import { broker, list, type List, Tabs } from './tabs.ts';
+import { broker, intruder, list, type List, Tabs } from './tabs.ts';
 
 const running = (group: List) => group.status().phase === 'running';
 
@@ -333,27 +330,6 @@ describe('a listener that throws', () => {
 
 describe('N1 whoever is linked', () => {
   /** Somebody who has the invite, and no good intentions. */
-  const intruder = async (tabs: Tabs, invite: string) => {
-    const { group, access } = decodeInvite(invite);
-    const credentials = await deriveCredentials(group, access);
-    const received: Uint8Array[] = [];
-    const state = { link: null as PeerLink | null, isClosed: false, refusals: [] as string[] };
-    const id = toBase64Url(new Uint8Array(16).fill(99)) as HostId;
-    const member = `${id}.IIIIIIIIIII` as NodeId;
-    const connector = tabs.network.connector(id)({ received: (_link, frame) => received.push(frame) });
-    connector.join(
-      { credentials, broker, member, mayEnter: () => null },
-      {
-        met: (link) => (state.link ??= link),
-        parted: () => (state.isClosed = true),
-        refused: ({ reason }) => state.refusals.push(reason),
-        signalingChanged: () => undefined,
-      },
-    );
-    await tabs.until(() => state.link !== null, 'the link');
-    return { state, received, id, member };
-  };
-
   test('and sends what nobody understands is disconnected, and the group goes on', async () => {
     const tabs = new Tabs();
     const { groups } = await tabs.found(1);

@@ -3,12 +3,14 @@ import { toBase64Url } from '../../src/encoding/base64url.ts';
 import type { Exclusions } from '../../src/host/admission.ts';
 import type { Group } from '../../src/host/group.ts';
 import { Host } from '../../src/host/host.ts';
+import { deriveCredentials } from '../../src/identity/access.ts';
 import { makeIdentity } from '../../src/identity/host-keys.ts';
 import { decodeInvite } from '../../src/identity/invite.ts';
-import type { HostId } from '../../src/ids.ts';
+import type { HostId, NodeId } from '../../src/ids.ts';
 import { defineMachine, type ReducerMachine } from '../../src/machine/reducer.ts';
 import { MemoryDatabase } from '../../src/storage/memory.ts';
 import { MemoryNetwork } from '../../src/transport/memory.ts';
+import type { PeerLink } from '../../src/transport/transport.ts';
 import { VirtualClock } from '../group/world.ts';
 
 export const list: ReducerMachine<string[], string, number> = defineMachine({
@@ -25,9 +27,11 @@ export const broker = 'ws://broker.example';
 const { keys } = await makeIdentity();
 
 export class Tabs {
+  /** How long a frame is on its way. */
+  delayMs = 1;
   readonly clock: VirtualClock = new VirtualClock();
   readonly network: MemoryNetwork = new MemoryNetwork((run) => {
-    this.clock.after(1, run);
+    this.clock.after(this.delayMs, run);
   });
   readonly databases: MemoryDatabase[] = [];
   #random = 0;
@@ -80,4 +84,34 @@ export class Tabs {
     await this.until(() => groups.every((group) => (group.status().member?.leader ?? null) !== null), 'a leader');
     return { hosts, groups };
   }
+}
+
+/** Somebody with an invite, who says what he likes. */
+export interface Intruder {
+  readonly id: HostId;
+  readonly member: NodeId;
+  readonly received: readonly Uint8Array[];
+  readonly state: { link: PeerLink | null; isClosed: boolean; readonly refusals: string[] };
+}
+
+/** @param minor the minor version of the wire format that he is to be taken for */
+export async function intruder(tabs: Tabs, invite: string, minor?: number): Promise<Intruder> {
+  const { group, access } = decodeInvite(invite);
+  const credentials = await deriveCredentials(group, access);
+  const received: Uint8Array[] = [];
+  const state = { link: null as PeerLink | null, isClosed: false, refusals: [] as string[] };
+  const id = toBase64Url(new Uint8Array(16).fill(99)) as HostId;
+  const member = `${id}.IIIIIIIIIII` as NodeId;
+  const connector = tabs.network.connector(id, minor)({ received: (_link, frame) => received.push(frame) });
+  connector.join(
+    { credentials, broker, member, mayEnter: () => null },
+    {
+      met: (link) => (state.link ??= link),
+      parted: () => (state.isClosed = true),
+      refused: ({ reason }) => state.refusals.push(reason),
+      signalingChanged: () => undefined,
+    },
+  );
+  await tabs.until(() => state.link !== null, 'the link');
+  return { state, received, id, member };
 }

@@ -132,6 +132,14 @@ const messages: fc.Arbitrary<GroupMessage> = fc.oneof(
     applied: number,
     lastIndex: number,
   }),
+  fc.record({
+    kind: fc.constant('Presence'),
+    ...envelope,
+    run: number,
+    version: number.filter((n) => n > 0),
+    ttlMs: fc.integer({ min: 1000, max: 300_000 }),
+    value: fc.option(data),
+  }),
   fc.record({ kind: fc.constant('Join'), member: id }),
   fc.record({ kind: fc.constant('Founded'), machine: fc.string({ maxLength: 100 }), voters: fc.array(id) }),
 );
@@ -193,6 +201,11 @@ describe('N3 a frame is refused', () => {
     ['with half an entry', append(2, 0, 0, 0, 1, 2, 1)],
     ['with fewer entries than it says', append(2, 0, 0, 0, 4_000_000_000, 2, 1, bytes)],
     ['with a sequence of 0', [wireMajor, group, 16, 'a', 'b', 's', 0, 0]],
+    ['with a value of presence that is too large', [wireMajor, group, 24, 'a', 'b', 1, 1, 1000, new Uint8Array(4097)]],
+    ['with a value of presence that is no bytes', [wireMajor, group, 24, 'a', 'b', 1, 1, 1000, 'x']],
+    ['with presence that holds too long', [wireMajor, group, 24, 'a', 'b', 1, 1, 300_001, bytes]],
+    ['with presence that holds too short', [wireMajor, group, 24, 'a', 'b', 1, 1, 999, bytes]],
+    ['with presence of no version', [wireMajor, group, 24, 'a', 'b', 1, 0, 1000, bytes]],
   ])('%s', (_, frame) => {
     expect(() => decodeFrame(encode(frame))).toThrow();
   });

@@ -94,6 +94,15 @@ export const groupSamples: { readonly [K in GroupMessage['kind']]: Extract<Group
     applied: 9,
     lastIndex: 10,
   },
+  Presence: {
+    kind: 'Presence',
+    from,
+    to,
+    run: 1_750_000_000_000,
+    version: 7,
+    ttlMs: 30_000,
+    value: Uint8Array.of(0x81, 0xa1, 0x78, 0x05),
+  },
   Join: { kind: 'Join', member: from },
   Founded: { kind: 'Founded', machine: 'list', voters: [from, to] },
 };
