@@ -4,12 +4,14 @@
  * with it.
  */
 import { parseArgs } from 'node:util';
-import { forEachAtOnce, HonestPairs, LoadClient, pass } from './broker/clients.ts';
+import { hasRedis } from '../test/signaling-server/redis.ts';
+import { forEachAtOnce, LoadClient } from './broker/clients.ts';
+import { type Couple, Relaying, Throughput } from './broker/relaying.ts';
 import { runIntoLimits } from './broker/limits.ts';
-import { BrokerProcess, checkOpenFiles } from './broker/process.ts';
+import { BrokerProcess, Brokers, checkOpenFiles, restingMetrics } from './broker/process.ts';
 import { print, progress, quantile } from './report.ts';
 
-const help = `Usage: npm run load:broker -- [--connections N] [--topics N] [--members N] [--rate N] [--seconds N] [--no-limits] [--json]
+const help = `Usage: npm run load:broker -- [--connections N] [--topics N] [--members N] [--rate N] [--seconds N] [--redis] [--no-limits] [--json]
 
 Starts a broker in a process of its own, on one core where taskset is there, and measures:
 
@@ -19,7 +21,9 @@ Starts a broker in a process of its own, on one core where taskset is there, and
   broker.relay.p50, .p99    from the sender to the receiver of 1 KiB, in all these topics, --rate a second for --seconds
   broker.relay.cpu          of one core, meanwhile
   broker.relay.throughput   messages a second with 256 under way all the time
-                            (floor: a bare relay without topics or limits, in the same run, with two members a topic)
+                            (floor: a bare relay without topics or limits, beside it and in turns with it, with two
+                            members a topic)
+  broker.memory             bytes in all, at the end
   broker.limit.CODE         milliseconds until whoever runs into the limit is told so, median, for every limit
   broker.limit.CODE.honest.p99   how long messages of honest peers take meanwhile
 
@@ -28,6 +32,9 @@ Starts a broker in a process of its own, on one core where taskset is there, and
   --members N      of each topic (default 10)
   --rate N         default 2000
   --seconds N      default 10
+  --redis          two brokers that share their topics through a redis-server, started for it; the members of a topic are
+                   at one and the other by turns, and each message goes from one to the other. Memory and processor are
+                   those of both, each on the same core
   --no-limits      leave out what happens at the limits
   --json           one JSON object a line
 
@@ -41,6 +48,7 @@ const { values } = parseArgs({
     members: { type: 'string', default: '10' },
     rate: { type: 'string', default: '2000' },
     seconds: { type: 'string', default: '10' },
+    redis: { type: 'boolean', default: false },
     'no-limits': { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -63,9 +71,10 @@ const topics = count('topics', 1);
 const members = count('members', 2);
 const rate = count('rate', 1);
 const seconds = count('seconds', 1);
-const messageBytes = 1024;
 const underWay = 256;
 const atOnce = 64;
+/** Broker and floor take so many turns, so that both meet the same machine. */
+const turns = 4;
 
 const faults: string[] = [];
 const report = (name: string, value: number, unit: string, n: number, floor?: number): void => {
@@ -73,12 +82,23 @@ const report = (name: string, value: number, unit: string, n: number, floor?: nu
 };
 
 const topicOf = (i: number): string => `topic ${i % topics}`;
+/** Two members of each topic, as often as there are two. */
+function couples(clients: readonly LoadClient[]): Couple[] {
+  const found: Couple[] = [];
+  for (let i = 0; i + topics < clients.length; i += 2 * topics) {
+    for (let j = i; j < i + topics; j++) {
+      const [one, other] = [clients[j], clients[j + topics]];
+      if (one !== undefined && other !== undefined) found.push({ topic: topicOf(j), one, other });
+    }
+  }
+  return found;
+}
 
-async function openAll(broker: BrokerProcess, n: number, nameOf: (i: number) => string): Promise<LoadClient[]> {
+async function openAll(urlOf: (i: number) => string, n: number, nameOf: (i: number) => string): Promise<LoadClient[]> {
   const clients: LoadClient[] = [];
   // Those of one topic come in their order, whoever is faster.
   await forEachAtOnce(n, Math.min(atOnce, topics), async (i) => {
-    const client = await LoadClient.open(broker.url);
+    const client = await LoadClient.open(urlOf(i));
     await client.join(nameOf(i));
     clients[i] = client;
     if (i % 100 === 0) progress(`connecting: ${i} of ${n}`);
@@ -86,116 +106,79 @@ async function openAll(broker: BrokerProcess, n: number, nameOf: (i: number) => 
   return clients;
 }
 
-/** What comes through in all topics, two members of each at a time, at an even pace. */
-async function measureRelay(clients: readonly LoadClient[]): Promise<number[]> {
-  const pairs = new HonestPairs(messageBytes);
-  for (let i = 0; i + topics < clients.length; i += 2 * topics) {
-    for (let j = i; j < i + topics; j++) {
-      const [from, to] = [clients[j], clients[j + topics]];
-      if (from !== undefined && to !== undefined) pairs.add(from, to, topicOf(j));
-    }
+async function inTurns(ms: number, what: string, ...measured: { turn(ms: number): Promise<void> }[]): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) {
+    progress(`${what}: turn ${turn + 1} of ${turns}`);
+    for (const one of measured) await one.turn(ms / turns);
   }
-  progress(`relaying ${rate} a second for ${seconds} s`);
-  pairs.start(rate);
-  await pass(1000 * seconds);
-  await pairs.stop();
-  faults.push(...pairs.faults);
-  return pairs.takeLatencies();
 }
 
-/** Keeps so many messages under way, and counts those that arrive in a second. */
-async function measureThroughput(
-  clients: readonly LoadClient[],
-): Promise<{ readonly arrived: number; readonly rate: number }> {
-  let arrived = 0;
-  let isOver = false;
-  const data = 'x'.repeat(messageBytes);
-  const lanes = Math.min(underWay, topics);
-  progress('relaying as fast as it goes');
-  for (let i = 0; i < lanes; i++) {
-    // Two members of one topic send it to and fro.
-    const [one, other] = [clients[i], clients[i + topics]];
-    if (one === undefined || other === undefined) continue;
-    for (const [from, to] of [
-      [one, other],
-      [other, one],
-    ] as const) {
-      from.received = (message) => {
-        if (message.type === 'error') faults.push(`throughput: ${message.code}`);
-        if (message.type !== 'relay' || isOver) return;
-        arrived++;
-        from.send({ type: 'relay', topic: topicOf(i), to: to.name, data });
-      };
-    }
-    for (let j = 0; j < underWay / lanes; j++) one.send({ type: 'relay', topic: topicOf(i), to: other.name, data });
-  }
+async function measureLoad(brokers: Brokers, relay: BrokerProcess): Promise<void> {
+  const floorClients = await openAll(() => relay.url, 2 * topics, topicOf);
+  const empty = await restingMetrics(brokers);
   const startedAt = performance.now();
-  await pass(1000 * Math.min(seconds, 5));
-  isOver = true;
-  return { arrived, rate: arrived / ((performance.now() - startedAt) / 1000) };
+  await openAll(
+    (i) => brokers.url(i),
+    connections,
+    (i) => `idle ${i}`,
+  );
+  report('connect.rate', connections / ((performance.now() - startedAt) / 1000), 'connections/s', connections);
+  progress('waiting for the memory to come to rest');
+  const idle = await restingMetrics(brokers);
+  report('idle.memory', (idle.residentBytes - empty.residentBytes) / connections, 'bytes', connections);
+
+  // The members of a topic are at one broker and the other by turns.
+  const clients = await openAll((i) => brokers.url(Math.floor(i / topics)), topics * members, topicOf);
+  progress('waiting for the memory to come to rest');
+  const full = await restingMetrics(brokers);
+  report('member.memory', (full.residentBytes - idle.residentBytes) / clients.length, 'bytes', clients.length);
+  if (full.connections !== connections + clients.length) {
+    faults.push(`${full.connections} connections are open instead of ${connections + clients.length}`);
+  }
+
+  const [relaying, floor] = [clients, floorClients].map((all) => new Relaying(couples(all), rate)) as [
+    Relaying,
+    Relaying,
+  ];
+  const before = await brokers.metrics();
+  await inTurns(1000 * seconds, `relaying ${rate} a second`, relaying, floor);
+  const after = await brokers.metrics();
+  for (const share of [0.5, 0.99]) {
+    const floorOf = quantile(floor.latencies, share);
+    report(`relay.p${100 * share}`, quantile(relaying.latencies, share), 'ms', relaying.latencies.length, floorOf);
+  }
+  const cpu = (after.cpuSeconds - before.cpuSeconds) / (relaying.latencies.length / rate);
+  report('relay.cpu', cpu, 'of a core', relaying.latencies.length);
+  const [throughput, most] = [clients, floorClients].map(
+    (all) => new Throughput(couples(all).slice(0, topics), underWay),
+  ) as [Throughput, Throughput];
+  await inTurns(1000 * Math.min(seconds, 5), 'relaying as fast as it goes', throughput, most);
+  report('relay.throughput', throughput.rate, 'messages/s', throughput.arrived, most.rate);
+  faults.push(...[relaying, floor, throughput, most].flatMap((measured) => measured.faults));
+  const end = await brokers.metrics();
+  report('memory', end.residentBytes, 'bytes', end.connections);
 }
 
-async function measureFloor(): Promise<{ readonly latencies: number[]; readonly rate: number }> {
+async function underLoad(): Promise<void> {
+  checkOpenFiles(connections + topics * (members + 2) + 200);
+  const most = String(connections + topics * members + 10);
+  const limits = ['--max-connections', most, '--max-connections-per-address', most];
+  const brokers = await Brokers.start([...limits, '--max-messages-per-second', '100000'], values.redis);
+  if (!brokers.arePinned) console.error('taskset is not there: the broker is not held to one core');
   const relay = await BrokerProcess.startBare();
   try {
-    const clients = await openAll(relay, 2 * topics, topicOf);
-    return { latencies: await measureRelay(clients), rate: (await measureThroughput(clients)).rate };
+    await measureLoad(brokers, relay);
   } finally {
     await relay.stop();
+    await brokers.stop();
   }
 }
 
-async function measureLoad(): Promise<void> {
-  checkOpenFiles(connections + topics * members + 200);
-  const floor = await measureFloor();
-  const most = String(connections + topics * members + 10);
-  const limits = [
-    '--max-connections',
-    most,
-    '--max-connections-per-address',
-    most,
-    '--max-messages-per-second',
-    '100000',
-  ];
-  const broker = await BrokerProcess.start(limits);
-  if (!broker.isPinned) console.error('taskset is not there: the broker is not held to one core');
-  try {
-    const empty = await broker.restingMetrics();
-    const startedAt = performance.now();
-    await openAll(broker, connections, (i) => `idle ${i}`);
-    report('connect.rate', connections / ((performance.now() - startedAt) / 1000), 'connections/s', connections);
-    progress('waiting for the memory to come to rest');
-    const idle = await broker.restingMetrics();
-    report('idle.memory', (idle.residentBytes - empty.residentBytes) / connections, 'bytes', connections);
-
-    const clients = await openAll(broker, topics * members, topicOf);
-    progress('waiting for the memory to come to rest');
-    const full = await broker.restingMetrics();
-    report('member.memory', (full.residentBytes - idle.residentBytes) / clients.length, 'bytes', clients.length);
-    if (full.connections !== connections + clients.length) {
-      faults.push(`${full.connections} connections are open instead of ${connections + clients.length}`);
-    }
-
-    const before = await broker.metrics();
-    const relayingSince = performance.now();
-    const latencies = await measureRelay(clients);
-    const after = await broker.metrics();
-    for (const share of [0.5, 0.99]) {
-      const floorOf = quantile(floor.latencies, share);
-      report(`relay.p${100 * share}`, quantile(latencies, share), 'ms', latencies.length, floorOf);
-    }
-    const took = (performance.now() - relayingSince) / 1000;
-    report('relay.cpu', (after.cpuSeconds - before.cpuSeconds) / took, 'of a core', latencies.length);
-    const throughput = await measureThroughput(clients);
-    report('relay.throughput', throughput.rate, 'messages/s', throughput.arrived, floor.rate);
-    const end = await broker.metrics();
-    report('memory', end.residentBytes, 'bytes', end.connections);
-  } finally {
-    await broker.stop();
-  }
+if (values.redis && !hasRedis) {
+  console.error('redis-server is not installed: apt-get install redis-server');
+  process.exit(2);
 }
-
-await measureLoad();
+await underLoad();
 if (!values['no-limits']) {
   for (const { code, toldAfter, honest, faults: wrong } of await runIntoLimits(progress)) {
     report(`limit.${code}`, quantile(toldAfter, 0.5), 'ms', toldAfter.length);

@@ -1,161 +1,11 @@
-/** How links are measured, and bare data channels beside them: the same in a page and in Node. */
+/**
+ * How links are measured, and bare data channels beside them: the same in a page and in Node. Whatever is compared is
+ * measured in turns, sample by sample, each time in another order: a machine that has other work has it for all of them.
+ */
 import type { Opening } from '../src/testing/link-pairs.ts';
-import type { Lane, LinkListener } from '../src/transport/link.ts';
-
-/** Two ends of whatever carries messages on two lanes, as the measurements need them. */
-interface Pipe {
-  /** False when there is no room; `whenRoom` says when to try again. */
-  send(from: 0 | 1, message: Uint8Array<ArrayBuffer>, lane: Lane): boolean;
-  whenRoom(from: 0 | 1): Promise<void>;
-  onMessage: (at: 0 | 1, message: Uint8Array, lane: Lane) => void;
-  close(): void;
-}
-
-const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
-
-async function linkPipe(open: Opening): Promise<Pipe> {
-  const pipe: Pipe = {
-    send: () => false,
-    // Links have no event for it: those who send try again when they have something to send anyway.
-    whenRoom: turn,
-    onMessage: () => undefined,
-    close: () => undefined,
-  };
-  const listener = (at: 0 | 1): LinkListener => ({
-    received: (frame, lane) => {
-      pipe.onMessage(at, frame, lane);
-    },
-    closed: () => undefined,
-  });
-  const links = await open(listener(0), listener(1));
-  pipe.send = (from, message, lane) => links[from].send(message, lane);
-  pipe.close = () => {
-    links[0].close();
-  };
-  return pipe;
-}
-
-/** `one`: both lanes on one channel, `two`: a channel for each, `apart`: a connection for each. */
-const layouts = ['one', 'two', 'apart'] as const;
-
-export type BareLayout = (typeof layouts)[number];
-
-const capBytes = 64 * 1024;
-/** On one channel, what is smaller is control. */
-const controlBytes = 1000;
-
-type Ends = [RTCDataChannel, RTCDataChannel];
-
-async function connectBare(
-  make: () => RTCPeerConnection,
-  labels: readonly string[],
-): Promise<{ readonly pairs: Ends[]; close(): void }> {
-  const ends = [make(), make()] as const;
-  ends.forEach((end, i) => {
-    end.onicecandidate = ({ candidate }) => {
-      // One that comes when the other end is closed already is of no interest.
-      if (candidate !== null) void ends[1 - i]?.addIceCandidate(candidate).catch(() => undefined);
-    };
-  });
-  const pairs = labels.map((label, id) =>
-    ends.map((end) => {
-      const channel = end.createDataChannel(label, { negotiated: true, id });
-      channel.binaryType = 'arraybuffer';
-      channel.bufferedAmountLowThreshold = capBytes / 2;
-      return channel;
-    }),
-  ) as Ends[];
-  const opened = pairs.flat().map((channel) => new Promise((resolve) => (channel.onopen = resolve)));
-  const offer = await ends[0].createOffer();
-  await ends[0].setLocalDescription(offer);
-  await ends[1].setRemoteDescription(offer);
-  const answer = await ends[1].createAnswer();
-  await ends[1].setLocalDescription(answer);
-  await ends[0].setRemoteDescription(answer);
-  await Promise.all(opened);
-  return {
-    pairs,
-    close: () => {
-      for (const end of ends) end.close();
-    },
-  };
-}
-
-async function barePipe(make: () => RTCPeerConnection, layout: BareLayout): Promise<Pipe> {
-  const groups = { one: [['both']], two: [['control', 'bulk']], apart: [['control'], ['bulk']] }[layout];
-  const connections = await Promise.all(groups.map((labels) => connectBare(make, labels)));
-  const pairs = connections.flatMap((connection) => connection.pairs);
-  const [control, bulk = control] = pairs;
-  if (control === undefined || bulk === undefined) throw new Error('no channel');
-  const channels: Record<Lane, Ends> = { control, bulk };
-  const pipe: Pipe = {
-    send: (from, message, lane) => {
-      const channel = channels[lane][from];
-      if (lane === 'bulk' && channel.bufferedAmount >= capBytes) return false;
-      channel.send(message);
-      return true;
-    },
-    whenRoom: (from) =>
-      new Promise((resolve) => {
-        const channel = channels.bulk[from];
-        channel.onbufferedamountlow = () => {
-          resolve();
-        };
-        // Not every stack tells each time.
-        setTimeout(resolve, 20);
-      }),
-    onMessage: () => undefined,
-    close: () => {
-      for (const connection of connections) connection.close();
-    },
-  };
-  for (const end of [0, 1] as const) {
-    for (const lane of ['control', 'bulk'] as const) {
-      channels[lane][end].onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
-        const bytes = new Uint8Array(data);
-        const isControl = layout === 'one' ? bytes.byteLength < controlBytes : lane === 'control';
-        pipe.onMessage(end, bytes, isControl ? 'control' : 'bulk');
-      };
-    }
-  }
-  return pipe;
-}
-
-const pingBytes = 64;
-
-function roundTrip(pipe: Pipe): Promise<void> {
-  const message = new Uint8Array(pingBytes);
-  return new Promise((resolve) => {
-    const before = pipe.onMessage;
-    pipe.onMessage = (at, bytes, lane) => {
-      if (lane !== 'control') {
-        before(at, bytes, lane);
-      } else if (at === 1) {
-        pipe.send(1, message, 'control');
-      } else {
-        pipe.onMessage = before;
-        resolve();
-      }
-    };
-    pipe.send(0, message, 'control');
-  });
-}
-
-/** Sends so many bytes in frames of a size; gives the milliseconds until the last has arrived. */
-async function flood(pipe: Pipe, bytes: number, frameBytes: number): Promise<number> {
-  const start = performance.now();
-  const count = Math.ceil(bytes / frameBytes);
-  let received = 0;
-  const arrived = new Promise<void>((resolve) => {
-    pipe.onMessage = (_at, _message, lane) => {
-      if (lane === 'bulk' && ++received === count) resolve();
-    };
-  });
-  const frame = new Uint8Array(frameBytes).fill(7);
-  for (let i = 0; i < count; i++) while (!pipe.send(0, frame, 'bulk')) await pipe.whenRoom(0);
-  await arrived;
-  return performance.now() - start;
-}
+import { type BareLayout, bareLayouts, barePipe } from './bare-pipe.ts';
+import { linkPipe } from './link-pipe.ts';
+import type { Pipe } from './pipe.ts';
 
 export interface Measurable {
   /** Links, by name. */
@@ -164,79 +14,173 @@ export interface Measurable {
   readonly connection: () => RTCPeerConnection;
 }
 
-/** Browsers round the time to a tenth of a millisecond: so many round trips make one sample, which is their mean. */
-const tripsPerSample = 20;
-const settleMs = 300;
-const betweenHeartbeatsMs = 20;
+/** The samples of each, by its name: those of the same place were taken one after the other. */
+export type Compared = Readonly<Record<string, readonly number[]>>;
 
 export interface LinkMeasures {
   /** Milliseconds from the first call until both ends are open. */
-  connectTimes(what: string, count: number): Promise<number[]>;
-  /** Milliseconds of a round trip of 64 bytes, one after the other. */
-  roundTrips(what: string, samples: number): Promise<number[]>;
-  /** Bytes a second, on the bulk lane. */
-  throughput(what: string, bytes: number, frameBytes: number): Promise<number>;
-  /** Milliseconds of a round trip of 64 bytes while bulk flows. */
-  heartbeats(what: string, count: number, frameBytes: number): Promise<number[]>;
+  connectTimes(what: readonly string[], samples: number): Promise<Compared>;
+  /** Milliseconds of a round trip of 64 bytes on the control lane: each sample is the mean of some, one after the other. */
+  roundTrips(what: readonly string[], samples: number): Promise<Compared>;
+  /** Bytes a second on the bulk lane; each sample sends so many. */
+  throughput(what: readonly string[], samples: number, bytes: number): Promise<Compared>;
+  /** Milliseconds of a round trip of 64 bytes on the control lane while bulk flows. */
+  heartbeats(what: readonly string[], samples: number): Promise<Compared>;
+}
+
+/** What every browser carries: the bare channel has no fragments of its own. */
+const bareMessageBytes = 16 * 1024;
+/** A part of a snapshot: the largest frame that is sent again and again. */
+const frameBytes = 60 * 1024;
+const pingBytes = 64;
+/** Browsers round the time to a tenth of a millisecond. */
+const tripsPerSample = 20;
+const warmUpTrips = 100;
+const settleMs = 300;
+const betweenHeartbeatsMs = 20;
+const heartbeatsPerTurn = 10;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+function roundTrip(pipe: Pipe): Promise<void> {
+  const message = new Uint8Array(pingBytes);
+  return new Promise((resolve) => {
+    pipe.onControl = (at) => {
+      if (at === 1) pipe.send(1, message, 'control');
+      else resolve();
+    };
+    pipe.send(0, message, 'control');
+  });
+}
+
+/** Sends so many bytes; gives the milliseconds until the last has arrived. */
+async function flood(pipe: Pipe, bytes: number): Promise<number> {
+  const frame = new Uint8Array(pipe.bulkBytes).fill(7);
+  const count = Math.ceil(bytes / frame.byteLength);
+  let received = 0;
+  const arrived = new Promise<void>((resolve) => {
+    pipe.onBulk = () => {
+      if (++received === count) resolve();
+    };
+  });
+  const start = performance.now();
+  for (let i = 0; i < count; i++) while (!pipe.send(0, frame, 'bulk')) await pipe.whenRoom(0);
+  await arrived;
+  return performance.now() - start;
+}
+
+/** Pours bulk while it is on; resolves when the last of it has arrived. */
+function pour(pipe: Pipe): { off(): Promise<void> } {
+  const frame = new Uint8Array(pipe.bulkBytes).fill(7);
+  const pouringIs = { on: true };
+  let [sent, received] = [0, 0];
+  let check = (): void => undefined;
+  pipe.onBulk = () => {
+    received++;
+    check();
+  };
+  const pouring = (async () => {
+    for (; pouringIs.on; sent++) while (!pipe.send(0, frame, 'bulk')) await pipe.whenRoom(0);
+  })();
+  return {
+    async off() {
+      pouringIs.on = false;
+      await pouring;
+      await new Promise<void>((resolve) => {
+        check = () => {
+          if (received === sent) resolve();
+        };
+        check();
+      });
+    },
+  };
 }
 
 export function linkMeasures({ link, connection }: Measurable): LinkMeasures {
   const open = (what: string): Promise<Pipe> => {
-    const layout = layouts.find((name) => name === what);
-    if (layout !== undefined) return barePipe(connection, layout);
+    if (bareLayouts.includes(what as BareLayout)) return barePipe(connection, what as BareLayout, bareMessageBytes);
     const opening = link[what];
     if (opening === undefined) throw new Error(`there is no link called ${what}`);
-    return linkPipe(opening);
+    return linkPipe(opening, frameBytes);
   };
+
+  /** Opens all, takes samples of each in turns, and closes all. */
+  async function inTurns(
+    what: readonly string[],
+    turns: number,
+    warmUp: (pipe: Pipe) => Promise<unknown>,
+    sample: (pipe: Pipe) => Promise<readonly number[]>,
+  ): Promise<Compared> {
+    const samples: Record<string, number[]> = {};
+    const pipes: (readonly [string, Pipe])[] = [];
+    for (const each of what) {
+      samples[each] = [];
+      const pipe = await open(each);
+      pipes.push([each, pipe]);
+      await warmUp(pipe);
+    }
+    for (let turn = 0; turn < turns; turn++) {
+      for (const [each, pipe] of pipes) samples[each]?.push(...(await sample(pipe)));
+      // Whoever comes first comes last next time.
+      pipes.push(...pipes.splice(0, 1));
+    }
+    for (const [, pipe] of pipes) pipe.close();
+    return samples;
+  }
+
   return {
-    async connectTimes(what, count) {
-      const times: number[] = [];
-      for (let i = 0; i < count; i++) {
-        const start = performance.now();
-        const pipe = await open(what);
-        times.push(performance.now() - start);
-        pipe.close();
+    async connectTimes(what, samples) {
+      const times: Record<string, number[]> = Object.fromEntries(what.map((each) => [each, []]));
+      const order = [...what];
+      for (let i = 0; i < samples; i++) {
+        for (const each of order) {
+          const start = performance.now();
+          const pipe = await open(each);
+          times[each]?.push(performance.now() - start);
+          pipe.close();
+        }
+        order.push(...order.splice(0, 1));
       }
       return times;
     },
-    async roundTrips(what, samples) {
-      const pipe = await open(what);
-      const times: number[] = [];
-      for (let i = 0; i < 2 * tripsPerSample; i++) await roundTrip(pipe);
-      for (let sample = 0; sample < samples; sample++) {
-        const start = performance.now();
-        for (let i = 0; i < tripsPerSample; i++) await roundTrip(pipe);
-        times.push((performance.now() - start) / tripsPerSample);
-      }
-      pipe.close();
-      return times;
-    },
-    async throughput(what, bytes, frameBytes) {
-      const pipe = await open(what);
-      await flood(pipe, bytes / 8, frameBytes);
-      const ms = await flood(pipe, bytes, frameBytes);
-      pipe.close();
-      return (bytes / ms) * 1000;
-    },
-    async heartbeats(what, count, frameBytes) {
-      const pipe = await open(what);
-      const pouringIs = { on: true };
-      const frame = new Uint8Array(frameBytes).fill(7);
-      const pouring = (async () => {
-        while (pouringIs.on) if (!pipe.send(0, frame, 'bulk')) await pipe.whenRoom(0);
-      })();
-      await new Promise((resolve) => setTimeout(resolve, settleMs));
-      const times: number[] = [];
-      for (let i = 0; i < count; i++) {
-        const start = performance.now();
-        await roundTrip(pipe);
-        times.push(performance.now() - start);
-        await new Promise((resolve) => setTimeout(resolve, betweenHeartbeatsMs));
-      }
-      pouringIs.on = false;
-      await pouring;
-      pipe.close();
-      return times;
-    },
+    roundTrips: (what, samples) =>
+      inTurns(
+        what,
+        samples,
+        async (pipe) => {
+          for (let i = 0; i < warmUpTrips; i++) await roundTrip(pipe);
+        },
+        async (pipe) => {
+          const start = performance.now();
+          for (let i = 0; i < tripsPerSample; i++) await roundTrip(pipe);
+          return [(performance.now() - start) / tripsPerSample];
+        },
+      ),
+    throughput: (what, samples, bytes) =>
+      inTurns(
+        what,
+        samples,
+        (pipe) => flood(pipe, bytes),
+        async (pipe) => [(bytes / (await flood(pipe, bytes))) * 1000],
+      ),
+    heartbeats: (what, samples) =>
+      inTurns(
+        what,
+        Math.ceil(samples / heartbeatsPerTurn),
+        () => Promise.resolve(),
+        async (pipe) => {
+          const pouring = pour(pipe);
+          await pause(settleMs);
+          const times: number[] = [];
+          for (let i = 0; i < heartbeatsPerTurn; i++) {
+            const start = performance.now();
+            await roundTrip(pipe);
+            times.push(performance.now() - start);
+            await pause(betweenHeartbeatsMs);
+          }
+          await pouring.off();
+          return times;
+        },
+      ),
   };
 }

@@ -8,6 +8,8 @@ export interface Figure {
   readonly n: number;
   /** What the value is compared with: a peer, or the least that is possible, measured in the same run. */
   readonly floor?: number;
+  /** Given where it was made from pairs of measurements; the value divided by the floor otherwise. */
+  readonly ratio?: number;
 }
 
 /** Rounded to four significant digits: more would claim more than these machines can tell. */
@@ -15,8 +17,8 @@ function round(value: number): number {
   return Number(value.toPrecision(4));
 }
 
-export function print({ name, value, unit, n, floor }: Figure, asJson: boolean): void {
-  const compared = floor === undefined ? undefined : { floor: round(floor), ratio: round(value / floor) };
+export function print({ name, value, unit, n, floor, ratio }: Figure, asJson: boolean): void {
+  const compared = floor === undefined ? undefined : { floor: round(floor), ratio: round(ratio ?? value / floor) };
   if (asJson) {
     console.log(JSON.stringify({ name, value: round(value), unit, n, ...compared }));
   } else {

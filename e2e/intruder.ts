@@ -11,7 +11,7 @@ import { Mesh } from '../src/transport/mesh.ts';
 import { simplePeer } from '../src/transport/simple-peer-connection.ts';
 import { plainTimers } from '../src/transport/timers.ts';
 import type { PeerLink, RefusalNotice } from '../src/transport/transport.ts';
-import type { LaneChannel } from '../src/transport/webrtc-link.ts';
+import type { LaneChannel } from '../src/transport/outlet.ts';
 
 export const honest: Connect = simplePeer(wrtc);
 

@@ -20,6 +20,8 @@ import { WaitingRoom } from './waiting-room.ts';
 
 /** How often the clock is looked at, for everything that takes too long. */
 const checkMs = 250;
+/** Looked at so late, the broker itself was held up: by its machine, or by what it had to do. */
+const heldUpMs = 2 * checkMs;
 const drainStepMs = 100;
 /** Clients that are told to go in one step, at least. */
 const drainSlice = 100;
@@ -90,6 +92,8 @@ class Broker implements SignalingServer {
   readonly #connections: Set<Connection> = new Set();
   #opened = 0;
   #bufferedBytes = 0;
+  #checkedAt: number;
+  #isCatchingUp = false;
   #state: 'open' | 'draining' | 'closing' = 'open';
   #whenEmpty: () => void = () => undefined;
   #stopChecking: () => void = () => undefined;
@@ -97,6 +101,7 @@ class Broker implements SignalingServer {
 
   constructor(options: SignalingServerOptions, directory: Directory, log: Log) {
     this.#options = options;
+    this.#checkedAt = options.clock.now();
     this.#log = log;
     this.#directory = directory;
     this.#metrics = new Metrics(() => this.#readings(), options.processMetrics);
@@ -268,8 +273,16 @@ class Broker implements SignalingServer {
     });
   }
 
+  /**
+   * Who takes too long is told so. When it was the broker that took too long, what came meanwhile lies unread in its
+   * sockets: it is read first, and the next look counts, however late.
+   */
   #check(): void {
     const now = this.#options.clock.now();
+    const wasHeldUp = !this.#isCatchingUp && now - this.#checkedAt >= heldUpMs;
+    this.#checkedAt = now;
+    this.#isCatchingUp = wasHeldUp;
+    if (wasHeldUp) return;
     this.#waiting.check(now);
     let buffered = 0;
     for (const connection of this.#connections) {

@@ -23,8 +23,9 @@ const settings = {
   maxTopicsPerPeer: 4,
   maxPeersPerTopic: 4,
   maxMessageBytes: 16_384,
-  handshakeMs: 1000,
-  idleMs: 3000,
+  // Long enough that nobody runs into them who wants to run into another one, on a machine that has other work.
+  handshakeMs: 5000,
+  idleMs: 10_000,
   maxMessagesPerSecond: 500,
 };
 const offenders = 50;
@@ -87,10 +88,10 @@ function offences(url: string): Offence[] {
     act: (told) => forEachAtOnce(count, 10, () => knock(url, options, told)),
   });
   /** Each offender connects, does its deed and waits for the answer. */
-  const misbehaving = (code: ErrorCode, deed: (client: LoadClient) => void | Promise<void>): Offence => ({
+  const misbehaving = (code: ErrorCode, deed: (client: LoadClient) => void | Promise<void>, atOnce = 10): Offence => ({
     code,
     act: (told) =>
-      forEachAtOnce(offenders, 10, async () => {
+      forEachAtOnce(offenders, atOnce, async () => {
         const client = await LoadClient.open(url, authorized);
         await offend(client, code, () => deed(client), told);
         client.socket.terminate();
@@ -130,10 +131,14 @@ function offences(url: string): Offence[] {
     },
     knocking('origin-refused', offenders, { ...authorized, origin: 'https://evil.example' }),
     knocking('unauthorized', offenders, {}),
-    misbehaving('handshake-timeout', () => undefined),
-    misbehaving('idle', async (client) => {
-      await client.join(client.name);
-    }),
+    misbehaving('handshake-timeout', () => undefined, offenders),
+    misbehaving(
+      'idle',
+      async (client) => {
+        await client.join(client.name);
+      },
+      offenders,
+    ),
     misbehaving('too-many-topics', (client) => {
       for (let i = 0; i <= settings.maxTopicsPerPeer; i++) client.send({ type: 'join', topic: `${client.name} ${i}` });
     }),

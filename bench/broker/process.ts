@@ -1,6 +1,7 @@
 /** The broker as a process of its own, as it is installed, and what it says of itself in its metrics. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { RedisServer } from '../../test/signaling-server/redis.ts';
 
 export interface BrokerMetrics {
   readonly residentBytes: number;
@@ -34,15 +35,17 @@ export class BrokerProcess {
    * @throws Error with what it said, when it does not start
    */
   static start(args: readonly string[]): Promise<BrokerProcess> {
-    return BrokerProcess.#run(['signaling-server/cli.ts', '--port', '0', '--metrics-port', '0', ...args]);
+    const script = ['signaling-server/cli.ts', '--port', '0', '--metrics-port', '0', ...args];
+    return BrokerProcess.#run(script, /"metrics":"([^"]+)"/);
   }
 
   /** The relay that the broker is measured against. It has no metrics. */
   static startBare(): Promise<BrokerProcess> {
-    return BrokerProcess.#run(['bench/broker/bare-relay.ts']);
+    return BrokerProcess.#run(['bench/broker/bare-relay.ts'], null);
   }
 
-  static async #run(script: readonly string[]): Promise<BrokerProcess> {
+  /** @param metrics how its log says where its metrics are, which may come later than where it listens */
+  static async #run(script: readonly string[], metrics: RegExp | null): Promise<BrokerProcess> {
     const isPinned = spawnSync('taskset', ['-c', '0', 'true']).status === 0;
     const command = [...(isPinned ? ['taskset', '-c', '0'] : []), process.execPath, '--import', 'tsx', ...script];
     const [program = '', ...args] = command;
@@ -51,7 +54,7 @@ export class BrokerProcess {
     const listening = new Promise<string>((resolve, reject) => {
       const read = (data: Buffer): void => {
         if (output.length < 100_000) output += data.toString();
-        if (/listens on (\S+)\n/.test(output)) resolve(output);
+        if (/listens on (\S+)\n/.test(output) && metrics?.test(output) !== false) resolve(output);
       };
       child.stdout.on('data', read);
       child.stderr.on('data', read);
@@ -60,7 +63,7 @@ export class BrokerProcess {
     });
     const text = await listening;
     const [, url = ''] = /listens on (\S+)\n/.exec(text) ?? [];
-    const [, metricsUrl = ''] = /"metrics":"([^"]+)"/.exec(text) ?? [];
+    const [, metricsUrl = ''] = metrics?.exec(text) ?? [];
     return new BrokerProcess(child, url, metricsUrl, isPinned);
   }
 
@@ -75,24 +78,68 @@ export class BrokerProcess {
     };
   }
 
-  /** The metrics, once its memory has come to rest. */
-  async restingMetrics(): Promise<BrokerMetrics> {
-    let before = await this.metrics();
-    for (let i = 0; i < 20; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      const now = await this.metrics();
-      if (Math.abs(now.residentBytes - before.residentBytes) < 0.005 * before.residentBytes) return now;
-      before = now;
-    }
-    return before;
-  }
-
   async stop(): Promise<void> {
     if (this.ended !== null) return;
     const exited = new Promise((resolve) => this.#child.once('exit', resolve));
     this.#child.kill('SIGKILL');
     await exited;
   }
+}
+
+/** One broker, or two that share their topics through a Redis. */
+export class Brokers {
+  readonly #brokers: readonly BrokerProcess[];
+  readonly #redis: RedisServer | null;
+
+  private constructor(brokers: readonly BrokerProcess[], redis: RedisServer | null) {
+    this.#brokers = brokers;
+    this.#redis = redis;
+  }
+
+  static async start(args: readonly string[], isShared: boolean): Promise<Brokers> {
+    const redis = isShared ? await RedisServer.start() : null;
+    const more = redis === null ? [] : ['--redis', redis.url];
+    const starting = (redis === null ? [1] : [1, 2]).map(() => BrokerProcess.start([...args, ...more]));
+    return new Brokers(await Promise.all(starting), redis);
+  }
+
+  /** Of one and the other by turns. */
+  url(i: number): string {
+    return this.#brokers[i % this.#brokers.length]?.url ?? '';
+  }
+
+  get arePinned(): boolean {
+    return this.#brokers.every(({ isPinned }) => isPinned);
+  }
+
+  /** Of all together. */
+  async metrics(): Promise<BrokerMetrics> {
+    const all = await Promise.all(this.#brokers.map((broker) => broker.metrics()));
+    const sum = (of: keyof BrokerMetrics): number => all.reduce((total, each) => total + each[of], 0);
+    return {
+      residentBytes: sum('residentBytes'),
+      connections: sum('connections'),
+      cpuSeconds: sum('cpuSeconds'),
+      bufferedBytes: sum('bufferedBytes'),
+    };
+  }
+
+  async stop(): Promise<void> {
+    for (const broker of this.#brokers) await broker.stop();
+    await this.#redis?.stop();
+  }
+}
+
+/** The metrics, once the memory has come to rest. */
+export async function restingMetrics(of: { metrics(): Promise<BrokerMetrics> }): Promise<BrokerMetrics> {
+  let before = await of.metrics();
+  for (let i = 0; i < 20; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const now = await of.metrics();
+    if (Math.abs(now.residentBytes - before.residentBytes) < 0.005 * before.residentBytes) return now;
+    before = now;
+  }
+  return before;
 }
 
 /**

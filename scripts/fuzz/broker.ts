@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { type HonestPairs, openPairs, pass } from '../../bench/broker/clients.ts';
-import { type BrokerMetrics, BrokerProcess, checkOpenFiles } from '../../bench/broker/process.ts';
+import { type BrokerMetrics, BrokerProcess, checkOpenFiles, restingMetrics } from '../../bench/broker/process.ts';
 import { quantile } from '../../bench/report.ts';
 
 export interface BrokerFuzzOptions {
@@ -49,7 +49,7 @@ export async function fuzzBroker({ seconds, seed, progress }: BrokerFuzzOptions)
   try {
     const pairs = await openPairs(broker.url, pairCount, 500);
     const quiet = await measureQuiet(pairs);
-    const before = await broker.restingMetrics();
+    const before = await restingMetrics(broker);
     const samples: BrokerMetrics[] = [];
     pairs.start(messagesPerSecond);
     const attack = attackWith(broker.url, seed, seconds);
@@ -70,7 +70,7 @@ export async function fuzzBroker({ seconds, seed, progress }: BrokerFuzzOptions)
     else faults.push(...(await checkRest(broker)));
     const peak = Math.max(...samples.map(({ residentBytes }) => residentBytes));
     faults.push(...checkMemory(samples, before.residentBytes, peak));
-    const after = broker.ended === null ? await broker.restingMetrics() : before;
+    const after = broker.ended === null ? await restingMetrics(broker) : before;
     pairs.close();
     const figure = (name: string, value: number, unit: string, n: number) => ({
       name: `fuzz.broker.${name}`,

@@ -45,8 +45,9 @@ export const broadcastPair =
     ]);
   };
 
+/** @param connects how the end that offers connects, and how the other one does, if that is otherwise */
 export const webRtcPair =
-  (connect: Connect, configuration: RTCConfiguration = {}): Opening =>
+  (connects: Connect | readonly [Connect, Connect], configuration: RTCConfiguration = { iceServers: [] }): Opening =>
   async (...listeners) => {
     const attempts: WebRtcAttempt[] = [];
     const opening = listeners.map(
@@ -56,7 +57,7 @@ export const webRtcPair =
           const init = {
             number: 1,
             initiator,
-            connect,
+            connect: typeof connects === 'function' ? connects : connects[initiator ? 0 : 1],
             configuration,
             timers: plainTimers,
             timeouts: defaultStageTimeouts,

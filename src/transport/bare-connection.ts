@@ -1,9 +1,7 @@
 /** Connections on the bare RTCPeerConnection, without a library. */
-import { channelIds, type Connect, type Connection, type ConnectionListener } from './connection.ts';
+import type { Connect, Connection, ConnectionListener } from './connection.ts';
 import type { Signal } from './introduction.ts';
-import { type Lane, lanes } from './link.ts';
-import { laneChannel } from './simple-peer-connection.ts';
-import { channelLowBytes } from './webrtc-link.ts';
+import { makeLaneChannels } from './lane-channels.ts';
 
 /** @param construct for environments whose RTCPeerConnection is no global */
 export function barePeer(
@@ -16,7 +14,6 @@ export function barePeer(
 class BareConnection implements Connection {
   readonly peerConnection: RTCPeerConnection;
   readonly #listener: ConnectionListener;
-  readonly #channels: Readonly<Record<Lane, RTCDataChannel>>;
   /** Candidates that came before the description which they belong to. */
   #early: RTCIceCandidateInit[] | null = [];
   #isClosed = false;
@@ -24,11 +21,20 @@ class BareConnection implements Connection {
   constructor(initiator: boolean, connection: RTCPeerConnection, listener: ConnectionListener) {
     this.peerConnection = connection;
     this.#listener = listener;
-    this.#channels = { control: this.#channel('control'), bulk: this.#channel('bulk') };
-    this.#channels.bulk.bufferedAmountLowThreshold = channelLowBytes;
-    this.#channels.bulk.onbufferedamountlow = () => {
-      listener.drained();
-    };
+    makeLaneChannels(connection, {
+      opened: (channels) => {
+        if (!this.#isClosed) listener.opened(channels);
+      },
+      received: (message) => {
+        if (!this.#isClosed) listener.received(message);
+      },
+      drained: () => {
+        listener.drained();
+      },
+      closed: (detail) => {
+        this.#close(detail);
+      },
+    });
     connection.onicecandidate = ({ candidate }) => {
       if (candidate === null || candidate.candidate === '' || this.#isClosed) return;
       const { sdpMLineIndex, sdpMid } = candidate;
@@ -38,23 +44,6 @@ class BareConnection implements Connection {
       if (connection.connectionState === 'failed') this.#close('the connection failed');
     };
     if (initiator) void this.#describe().catch(this.#fail);
-  }
-
-  #channel(lane: Lane): RTCDataChannel {
-    const channel = this.peerConnection.createDataChannel(lane, { negotiated: true, id: channelIds[lane] });
-    channel.binaryType = 'arraybuffer';
-    channel.onopen = () => {
-      if (this.#isClosed || !lanes.every((each) => this.#channels[each].readyState === 'open')) return;
-      const { control, bulk } = this.#channels;
-      this.#listener.opened({ control: laneChannel(control), bulk: laneChannel(bulk) });
-    };
-    channel.onmessage = ({ data }) => {
-      this.#listener.received(data);
-    };
-    channel.onclose = () => {
-      this.#close(`the ${lane} channel was closed`);
-    };
-    return channel;
   }
 
   signal(signal: Signal): void {

@@ -1,11 +1,11 @@
 /**
- * Connections through simple-peer, which makes and ends them: its own data channel is the control lane, a second one beside
- * it the bulk lane.
+ * Connections through simple-peer, which sets them up and ends them. Frames do not pass through its stream, which copies
+ * them and knows one lane only: the lanes have channels of their own on its connection.
  */
 import SimplePeer from 'simple-peer/simplepeer.min.js';
-import { channelIds, type Connect, type Connection, type ConnectionListener } from './connection.ts';
+import type { Connect, Connection, ConnectionListener } from './connection.ts';
 import type { Signal } from './introduction.ts';
-import { channelLowBytes, type LaneChannel } from './webrtc-link.ts';
+import { makeLaneChannels } from './lane-channels.ts';
 
 /** What WebRTC is made of, where it is no global: `@roamhq/wrtc` in Node. */
 export interface WebRtcLibrary {
@@ -14,12 +14,13 @@ export interface WebRtcLibrary {
   readonly RTCIceCandidate: unknown;
 }
 
-/** What simple-peer keeps to itself, and has under these names in every release of the last ten years. */
+/** What simple-peer keeps to itself, and has under this name in every release of the last ten years. */
 interface Inside {
   readonly _pc: RTCPeerConnection;
-  /** Null before there is one, and after the end. */
-  readonly _channel: RTCDataChannel | null;
 }
+
+/** The stream of simple-peer's own channel, which carries nothing, and needs no other end. */
+const ownChannelId = 102;
 
 /** @param library for environments without WebRTC of their own */
 export function simplePeer(library?: WebRtcLibrary): Connect {
@@ -34,44 +35,36 @@ function connect(
 ): Connection {
   const peer = new SimplePeer({
     initiator,
-    // Messages keep their borders.
-    objectMode: true,
-    channelConfig: { negotiated: true, id: channelIds.control },
+    channelConfig: { negotiated: true, id: ownChannelId },
     config: configuration,
     ...(library && { wrtc: library as never }),
   });
   const { _pc: peerConnection } = peer as unknown as Inside;
-  const bulk = peerConnection.createDataChannel('bulk', { negotiated: true, id: channelIds.bulk });
-  bulk.binaryType = 'arraybuffer';
-  bulk.bufferedAmountLowThreshold = channelLowBytes;
-  let isConnected = false;
   let isClosed = false;
-  const open = (): void => {
-    const { _channel: control } = peer as unknown as Inside;
-    if (!isConnected || bulk.readyState !== 'open' || isClosed || control === null) return;
-    // Past simple-peer's stream, whose copies and events make a round trip half as long again.
-    control.onmessage = ({ data }) => {
-      listener.received(data);
-    };
-    listener.opened({ control: laneChannel(control), bulk: laneChannel(bulk) });
-  };
   const close = (detail: string): void => {
     if (isClosed) return;
     isClosed = true;
     peer.destroy();
     listener.closed(detail);
   };
+  makeLaneChannels(peerConnection, {
+    opened: (channels) => {
+      if (!isClosed) listener.opened(channels);
+    },
+    received: (message) => {
+      if (!isClosed) listener.received(message);
+    },
+    drained: () => {
+      listener.drained();
+    },
+    closed: close,
+  });
   let problem = 'the connection was closed';
   peer.on('signal', (signal: unknown) => {
     listener.signal(signal as Signal);
   });
-  peer.on('connect', () => {
-    isConnected = true;
-    open();
-  });
-  // What comes before both channels are open.
-  peer.on('data', (message: unknown) => {
-    listener.received(message);
+  peer.on('data', () => {
+    close('something came on a channel that carries nothing');
   });
   peer.on('error', (error: Error) => {
     problem = error.message;
@@ -79,16 +72,6 @@ function connect(
   peer.on('close', () => {
     close(problem);
   });
-  bulk.onopen = open;
-  bulk.onmessage = ({ data }) => {
-    listener.received(data);
-  };
-  bulk.onbufferedamountlow = () => {
-    listener.drained();
-  };
-  bulk.onclose = () => {
-    close('the bulk channel was closed');
-  };
   return {
     peerConnection,
     signal: (signal) => {
@@ -102,17 +85,6 @@ function connect(
     destroy: () => {
       isClosed = true;
       peer.destroy();
-    },
-  };
-}
-
-export function laneChannel(channel: RTCDataChannel): LaneChannel {
-  return {
-    get bufferedBytes() {
-      return channel.bufferedAmount;
-    },
-    send: (message) => {
-      channel.send(message);
     },
   };
 }

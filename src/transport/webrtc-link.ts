@@ -1,8 +1,8 @@
 /**
  * A link over one WebRTC connection, with a data channel for each lane, so that control frames pass those that wait. Frames
- * are cut to what every browser carries. Bulk waits in a queue of ours, from which its channel is fed as it drains: some
- * WebRTC stacks lose messages, or close, when flooded.
+ * are cut to what every browser carries. Control goes straight to its channel, bulk waits in a queue of ours.
  */
+import { BulkQueue } from './bulk-queue.ts';
 import { fragments, laneOf, Reassembler } from './framing.ts';
 import {
   type ChannelBinding,
@@ -17,25 +17,9 @@ import {
   type LinkStatistics,
   maxFrameBytes,
 } from './link.ts';
+import { type LaneChannel, Outlet } from './outlet.ts';
 import type { Timers } from './timers.ts';
 import { readBinding, readPath } from './webrtc-facts.ts';
-
-/** What a link needs of a data channel. */
-export interface LaneChannel {
-  /** Bytes that the channel has taken and that have not left. */
-  readonly bufferedBytes: number;
-  /** @throws Error when the channel is not open, or cannot hold the message */
-  send(message: Uint8Array<ArrayBuffer>): void;
-}
-
-/** What a channel holds at a time: enough to keep it busy, and little to lose or to wait for. */
-export const channelBytes: number = 64 * 1024;
-
-/** The channel asks for more when it holds no more than this. */
-export const channelLowBytes: number = 32 * 1024;
-
-/** Not every stack tells each time that a channel has drained: while bulk waits, we look ourselves. */
-const drainCheckMs = 20;
 
 export interface WebRtcLinkInit {
   readonly connection: RTCPeerConnection;
@@ -50,9 +34,8 @@ export class WebRtcLink implements Link {
   readonly #listener: LinkListener;
   readonly #counter = new LinkCounter();
   readonly #reassembler = new Reassembler();
-  #queue: Uint8Array<ArrayBuffer>[] = [];
-  #queuedBytes = 0;
-  #stopChecking: () => void = () => undefined;
+  readonly #control: Outlet;
+  readonly #bulk: BulkQueue;
   #state: 'open' | 'closed' = 'open';
 
   /** @param init a connection whose channels are open */
@@ -60,6 +43,11 @@ export class WebRtcLink implements Link {
     this.#init = init;
     this.#listener = listener;
     this.binding = readBinding(init.connection);
+    const { channels, timers } = init;
+    this.#control = new Outlet(channels.control);
+    this.#bulk = new BulkQueue(new Outlet(channels.bulk), timers, (error) => {
+      this.#refused('bulk', error);
+    });
   }
 
   get state(): 'open' | 'closed' {
@@ -67,8 +55,7 @@ export class WebRtcLink implements Link {
   }
 
   bufferedBytes(lane: Lane): number {
-    const { bufferedBytes } = this.#init.channels[lane];
-    return lane === 'bulk' ? bufferedBytes + this.#queuedBytes : bufferedBytes;
+    return (lane === 'bulk' ? this.#bulk : this.#control).bufferedBytes;
   }
 
   send(frame: Uint8Array, lane: Lane): boolean {
@@ -77,48 +64,34 @@ export class WebRtcLink implements Link {
 
   #send(frame: Uint8Array, lane: Lane): boolean {
     if (this.#state === 'closed' || frame.byteLength > maxFrameBytes) return false;
-    if (this.bufferedBytes(lane) >= highWaterBytes[lane]) return false;
-    for (const message of fragments(frame, lane)) {
-      if (lane === 'bulk') this.#enqueue(message);
-      else if (!this.#pass(message, lane)) return false;
+    return lane === 'bulk' ? this.#sendBulk(frame) : this.#sendControl(frame);
+  }
+
+  #sendControl(frame: Uint8Array): boolean {
+    if (!this.#control.holdsLessThan(highWaterBytes.control)) return false;
+    try {
+      for (const message of fragments(frame, 'control')) this.#control.send(message);
+    } catch (error) {
+      this.#refused('control', error);
     }
-    if (lane === 'bulk') this.drained();
     return this.#isOpen();
   }
 
-  #enqueue(message: Uint8Array<ArrayBuffer>): void {
-    this.#queue.push(message);
-    this.#queuedBytes += message.byteLength;
+  #sendBulk(frame: Uint8Array): boolean {
+    if (this.#bulk.atMostBytes >= highWaterBytes.bulk) return false;
+    for (const message of fragments(frame, 'bulk')) this.#bulk.push(message);
+    this.#bulk.feed();
+    return this.#isOpen();
   }
 
   /** The bulk channel has room. */
   drained(): void {
-    const { bulk } = this.#init.channels;
-    let next = 0;
-    while (this.#state === 'open' && bulk.bufferedBytes < channelBytes) {
-      const message = this.#queue[next];
-      if (message === undefined) break;
-      next++;
-      this.#queuedBytes -= message.byteLength;
-      this.#pass(message, 'bulk');
-    }
-    if (next > 0) this.#queue.splice(0, next);
-    this.#stopChecking();
-    if (this.#queue.length === 0) return;
-    this.#stopChecking = this.#init.timers.after(drainCheckMs, () => {
-      this.drained();
-    });
+    this.#bulk.feed();
   }
 
-  #pass(message: Uint8Array<ArrayBuffer>, lane: Lane): boolean {
-    try {
-      this.#init.channels[lane].send(message);
-      return true;
-    } catch (error) {
-      // Possibly in the middle of a frame: nothing more can be sent.
-      this.close({ reason: 'failed', detail: `the ${lane} channel took no message: ${String(error)}` });
-      return false;
-    }
+  /** A channel took no message, possibly in the middle of a frame: nothing more can be sent. */
+  #refused(lane: Lane, error: unknown): void {
+    this.close({ reason: 'failed', detail: `the ${lane} channel took no message: ${String(error)}` });
   }
 
   /** A message came out of either channel. */
@@ -142,9 +115,7 @@ export class WebRtcLink implements Link {
   close(end: LinkEnd = closedHere): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#queue = [];
-    this.#queuedBytes = 0;
-    this.#stopChecking();
+    this.#bulk.close();
     this.#init.destroy();
     this.#listener.closed(end);
   }

@@ -15,6 +15,12 @@ export class VirtualClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
+  /** Passes without anything that is due being done: it is all late, and done once. */
+  holdUp(ms: number): void {
+    this.#now += ms;
+    for (const timer of this.#timers) timer.due = Math.max(timer.due, this.#now);
+  }
+
   advance(ms: number): void {
     const until = this.#now + ms;
     for (;;) {

@@ -195,6 +195,31 @@ describe('of time', () => {
     expect(await stays.join('u')).toEqual([]);
   });
 
+  test('what was sent in time is read before anybody is told to be late, when the broker itself was held up', async () => {
+    const clock = new VirtualClock();
+    const server = await startBroker({ clock, handshakeMs: 5000, pingMs: 86_400_000 });
+    const [prompt, never] = (await openClients(server, 2)) as [Client, Client];
+    // It lies in the broker's socket until this test waits for something.
+    prompt.send({ type: 'join', topic: 't' });
+    clock.holdUp(6000);
+    clock.advance(0);
+    expect(await prompt.next('joined')).toBeDefined();
+    clock.advance(250);
+    expect(await never.next('error')).toMatchObject({ code: 'handshake-timeout' });
+    expect(await prompt.join('u')).toEqual([]);
+  });
+
+  test('a broker that is held up again and again ends whoever is late all the same', async () => {
+    const clock = new VirtualClock();
+    const server = await startBroker({ clock, handshakeMs: 5000, pingMs: 86_400_000 });
+    const [never] = (await openClients(server, 1)) as [Client];
+    for (let i = 0; i < 2; i++) {
+      clock.holdUp(6000);
+      clock.advance(0);
+    }
+    expect(await never.next('error')).toMatchObject({ code: 'handshake-timeout' });
+  });
+
   test('sockets that are half open are closed after the same time', async () => {
     const clock = new VirtualClock();
     const server = await startBroker({ clock, handshakeMs: 5000 });

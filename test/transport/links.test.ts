@@ -4,20 +4,43 @@ import { describe, expect, test } from 'vitest';
 import { linkAcceptance } from '../../src/testing/link-acceptance.ts';
 import { broadcastPair, linkHarness, memoryPair, webRtcPair } from '../../src/testing/link-pairs.ts';
 import { barePeer } from '../../src/transport/bare-connection.ts';
+import type { Connect } from '../../src/transport/connection.ts';
+import type { LinkEnd } from '../../src/transport/link.ts';
 import { simplePeer } from '../../src/transport/simple-peer-connection.ts';
 
+const simple = simplePeer(wrtc);
 const bare = barePeer((configuration) => new wrtc.RTCPeerConnection(configuration));
 
 const links = {
   memory: memoryPair(),
   BroadcastChannel: broadcastPair(),
-  'simple-peer with @roamhq/wrtc': webRtcPair(simplePeer(wrtc)),
+  'simple-peer with @roamhq/wrtc': webRtcPair(simple),
   'the bare RTCPeerConnection of @roamhq/wrtc': webRtcPair(bare),
+  'simple-peer that offers, and the bare RTCPeerConnection that answers': webRtcPair([simple, bare]),
+  'the bare RTCPeerConnection that offers, and simple-peer that answers': webRtcPair([bare, simple]),
 };
 
 describe.each(Object.entries(links))('a link over %s', (_name, open) => {
   const fresh = () => Promise.resolve(linkHarness(open));
   for (const accepted of linkAcceptance(fresh)) test(accepted.name, () => accepted.run(), 30_000);
+});
+
+test('a link over simple-peer ends when something comes on the channel of simple-peer itself', async () => {
+  const chatty: Connect = (initiator, configuration, listener) => {
+    const connection = bare(initiator, configuration, listener);
+    const own = connection.peerConnection.createDataChannel('own', { negotiated: true, id: 102 });
+    own.onopen = () => {
+      own.send('nothing goes here');
+    };
+    return connection;
+  };
+  const harness = linkHarness(webRtcPair([chatty, simple]));
+  const silent = { received: () => undefined, closed: () => undefined };
+  const end = new Promise<LinkEnd>((resolve) => {
+    void harness.open(silent, { ...silent, closed: resolve });
+  });
+  expect(await end).toMatchObject({ detail: 'something came on a channel that carries nothing' });
+  await harness.dispose();
 });
 
 test('a link over WebRTC names the fingerprints of both certificates', async () => {

@@ -1,0 +1,55 @@
+/**
+ * The data channels of a link, one for each lane: what frames travel on, whoever sets up the connection beneath them. Both
+ * ends make them, under numbers agreed here, so that none has to be announced.
+ */
+import { channelLowBytes } from './bulk-queue.ts';
+import { type Lane, lanes } from './link.ts';
+import type { LaneChannel } from './outlet.ts';
+
+/** The streams of the channels. Large, so that none of those which browsers hand out is met. */
+const channelIds: Readonly<Record<Lane, number>> = { control: 100, bulk: 101 };
+
+export interface LaneChannelsListener {
+  /** Both channels are open. */
+  opened(channels: Readonly<Record<Lane, LaneChannel>>): void;
+  received(message: unknown): void;
+  /** The bulk channel has room again. Not every stack tells. */
+  drained(): void;
+  /** A channel is gone. May be told of each. */
+  closed(detail: string): void;
+}
+
+/** Makes the channels of a connection that is not set up yet. */
+export function makeLaneChannels(connection: RTCPeerConnection, listener: LaneChannelsListener): void {
+  const make = (lane: Lane): RTCDataChannel => {
+    const channel = connection.createDataChannel(lane, { negotiated: true, id: channelIds[lane] });
+    channel.binaryType = 'arraybuffer';
+    channel.onopen = () => {
+      if (!lanes.every((each) => channels[each].readyState === 'open')) return;
+      listener.opened({ control: laneChannel(channels.control), bulk: laneChannel(channels.bulk) });
+    };
+    channel.onmessage = ({ data }) => {
+      listener.received(data);
+    };
+    channel.onclose = () => {
+      listener.closed(`the ${lane} channel was closed`);
+    };
+    return channel;
+  };
+  const channels: Readonly<Record<Lane, RTCDataChannel>> = { control: make('control'), bulk: make('bulk') };
+  channels.bulk.bufferedAmountLowThreshold = channelLowBytes;
+  channels.bulk.onbufferedamountlow = () => {
+    listener.drained();
+  };
+}
+
+function laneChannel(channel: RTCDataChannel): LaneChannel {
+  return {
+    get bufferedBytes() {
+      return channel.bufferedAmount;
+    },
+    send: (message) => {
+      channel.send(message);
+    },
+  };
+}
