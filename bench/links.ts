@@ -5,10 +5,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import wrtc from '@roamhq/wrtc';
 import { openBrowser, serve } from '../e2e/browser.ts';
 import type { LinksPage } from '../e2e/pages/links.ts';
+import { commandLine, flag, wholeNumber } from '../scripts/command-line.ts';
 import { memoryPair, webRtcPair } from '../src/testing/link-pairs.ts';
 import { simplePeer } from '../src/transport/simple-peer-connection.ts';
 import { linkMeasures, type LinkMeasures } from './link-measures.ts';
@@ -36,21 +36,12 @@ Measures, beside a bare RTCDataChannel in the same run (floor, and ratio to it):
   --megabytes N   for each throughput (default 32)
   --json          one line of JSON for each figure, and nothing else on standard output`;
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    megabytes: { type: 'string', default: '32' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const { rounds, megabytes, json } = commandLine(help, {
+  rounds: wholeNumber(5),
+  megabytes: wholeNumber(32),
+  json: flag,
 });
-if (values.help) {
-  console.log(help);
-  process.exit(0);
-}
-
-const rounds = Number(values.rounds);
-const bytes = Number(values.megabytes) * 1_000_000;
+const bytes = megabytes * 1_000_000;
 const frameBytes = 64 * 1024;
 /** What every browser carries: the bare channel has no fragments of its own. */
 const bareMessageBytes = 16 * 1024;
@@ -87,7 +78,7 @@ function report(name: string, samples: Samples | undefined, beside: Samples | un
     const value = quantile(samples[of], share) * scale;
     const floorValue = beside === undefined ? undefined : quantile(beside[of], share) * scale;
     const compared = floorValue === undefined ? {} : { floor: floorValue };
-    print({ name: `link.${name}.${part}`, value, unit, n: samples[of].length, ...compared }, values.json);
+    print({ name: `link.${name}.${part}`, value, unit, n: samples[of].length, ...compared }, json);
   };
   figure('connect.p50', 'connect', 0.5, 'ms');
   figure('rtt.p50', 'rtt', 0.5, 'ms');
@@ -119,7 +110,7 @@ try {
     const heartbeat = found.get(layout)?.heartbeat ?? [];
     for (const share of [0.5, 0.99]) {
       const name = `lanes.${layout}.heartbeat.p${share * 100}`;
-      print({ name, value: quantile(heartbeat, share), unit: 'ms', n: heartbeat.length }, values.json);
+      print({ name, value: quantile(heartbeat, share), unit: 'ms', n: heartbeat.length }, json);
     }
   }
 } finally {

@@ -1,7 +1,7 @@
 /** `npm run crash`: pulls the plug under real parts, again and again, and compares what is there with what was promised. */
-import { parseArgs } from 'node:util';
 import { print, progress } from '../bench/report.ts';
 import { seededRandom } from '../src/core/random.ts';
+import { commandLine, flag, oneOf, seed as seedOption, wholeNumber } from './command-line.ts';
 import { BrowserVictim } from './crash/browser.ts';
 import { NodeVictim } from './crash/node.ts';
 
@@ -24,36 +24,19 @@ Killed processes lose nothing that the operating system holds: a power cut is no
   --only WHAT  one of the three
   --json       one line of JSON for each figure, and nothing else on standard output`;
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '50' },
-    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
-    only: { type: 'string' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
-if (values.help) {
-  console.log(help);
-  process.exit(0);
-}
+const scenarios = ['renderer', 'browser', 'node'] as const;
 
-const rounds = Number(values.rounds);
-const seed = Number(values.seed);
-const scenarios = ['renderer', 'browser', 'node'];
-if (!Number.isSafeInteger(rounds) || rounds < 1 || !Number.isSafeInteger(seed)) {
-  console.error('--rounds and --seed take whole numbers');
-  process.exit(2);
-}
-if (values.only !== undefined && !scenarios.includes(values.only)) {
-  console.error(`--only takes one of ${scenarios.join(', ')}`);
-  process.exit(2);
-}
+const { rounds, seed, only, json } = commandLine(help, {
+  rounds: wholeNumber(50),
+  seed: seedOption(),
+  only: oneOf(scenarios),
+  json: flag,
+});
 
 console.error(`seed ${seed}`);
 
 function report(name: string, value: number, unit: string): void {
-  print({ name: `crash.${name}`, value, unit, n: rounds }, values.json);
+  print({ name: `crash.${name}`, value, unit, n: rounds }, json);
 }
 
 async function repeat(name: string, kill: () => Promise<void>): Promise<void> {
@@ -90,7 +73,7 @@ async function killNode(): Promise<void> {
 }
 
 for (const name of scenarios) {
-  if (values.only !== undefined && values.only !== name) continue;
+  if (only !== null && only !== name) continue;
   if (name === 'node') await killNode();
-  else if (name === 'renderer' || name === 'browser') await killTabs(name);
+  else await killTabs(name);
 }
