@@ -35,7 +35,7 @@ describe('a store that is restored from a file', () => {
     const [first, , third] = groups;
     const host = tabs.open(3);
     const record = await tabs.outcome(host.restore(file, 'member'));
-    const copy = await host.open(list, record);
+    const copy = await tabs.outcome(host.open(list, record));
     await tabs.until(() => copy.state.length === 3, 'the state of the copy');
     expect(copy.memberId).not.toBe(third.memberId);
     expect(await tabs.outcome(first.propose('beside it'))).toBe(5);
@@ -55,7 +55,7 @@ describe('a store that is restored from a file', () => {
     const { tabs, groups, file } = await exported();
     const host = tabs.open(3);
     const record = await tabs.outcome(host.restore(file, 'group'));
-    const own = await host.open(list, record);
+    const own = await tabs.outcome(host.open(list, record));
     expect(await tabs.outcome(own.propose('in the new one'))).toBe(4);
     expect(own.state).toEqual(['x', 'y', 'z', 'in the new one']);
     expect(decodeInvite(own.invite).group).not.toBe(groups[0].id);
