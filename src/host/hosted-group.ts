@@ -290,8 +290,10 @@ export class HostedGroup<State, Command, Result> {
             listener.stateChanged();
           },
           statusChanged: () => {
-            if (this.stopped !== null) this.#becomeReady();
-            listener.statusChanged();
+            const reason = this.#member?.stopped ?? null;
+            // A member that has stopped by itself keeps nobody waiting, here or elsewhere.
+            if (reason !== null) this.stop(reason);
+            else listener.statusChanged();
           },
           started: () => {
             this.#becomeReady();

@@ -181,7 +181,7 @@ describe('a group', () => {
     const [group] = groups as [List];
     group.close();
     const moved = { ...decodeInvite(group.invite), signaling: 'ws://elsewhere.example' };
-    const again = await tabs.outcome((hosts[0]!).join(list, moved));
+    const again = await tabs.outcome(hosts[0]!.join(list, moved));
     expect(decodeInvite(again.invite)).toEqual(moved);
     again.close();
     expect(await tabs.databases[0]?.groups()).toMatchObject([{ signaling: 'ws://elsewhere.example' }]);
@@ -212,6 +212,30 @@ describe('a group', () => {
     group.on('stopped', ({ code }) => reasons.push(`late ${code}`));
     tabs.clock.pass(10);
     expect(reasons).toEqual(['CLOSED', 'late CLOSED']);
+  });
+
+  test('D8 whose member stops by itself is not open any more: others notice at once, and it can be opened again', async () => {
+    const tabs = new Tabs();
+    const { hosts, groups } = await tabs.found(3);
+    const [, host] = hosts;
+    const [first, broken] = groups as [List, List, List];
+    const reasons: string[] = [];
+    broken.on('stopped', ({ code }) => reasons.push(code));
+    // Somebody else takes its store.
+    const thief = tabs.databases[1]?.storage(broken.id);
+    await tabs.outcome(new Promise((done) => thief?.load(done)));
+    expect(await tabs.outcome(first.propose('x'))).toBe(1);
+    await tabs.until(() => reasons.length > 0, 'the end of its member');
+    expect(reasons).toEqual(['STORAGE_LOST']);
+    expect(broken.status()).toMatchObject({ phase: 'stopped', stopped: { code: 'STORAGE_LOST' } });
+    expect(host?.openGroups).toBe(0);
+    const connected = () => first.status().member?.members.find(({ id }) => id === broken.memberId)?.connected;
+    await tabs.until(() => connected() === false, 'its absence to be noticed');
+    const [record] = (await host?.groups()) ?? [];
+    if (host === undefined || record === undefined) throw new Error('the group is gone');
+    const again = await tabs.outcome(host.open(list, record));
+    await tabs.until(() => again.state.length === 1, 'its state');
+    expect(await tabs.outcome(again.propose('y'))).toBe(2);
   });
 
   test('that is never founded ends its commands when their time is over: certainly not done', async () => {
@@ -266,7 +290,7 @@ describe('a group', () => {
     group.close();
     const other = { ...list, name: 'other' };
     await expect(hosts[0]?.join(other, decodeInvite(group.invite))).rejects.toMatchObject({ code: 'WRONG_MACHINE' });
-    const again = await tabs.outcome((hosts[0]!).join(list, decodeInvite(group.invite)));
+    const again = await tabs.outcome(hosts[0]!.join(list, decodeInvite(group.invite)));
     expect(again.memberId).toBe(group.memberId);
   });
 
