@@ -60,6 +60,16 @@ export default tseslint.config(
   { files: ['e2e/**'], rules: { 'no-empty-pattern': ['error', { allowObjectPatternsAsParameters: true }] } },
   { files: ['scripts/**', 'signaling-server/cli.ts', 'bench/**'], rules: { 'no-console': 'off' } },
   {
+    files: ['scripts/**', 'bench/**'],
+    ignores: ['scripts/command-line.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { name: 'node:util', importNames: ['parseArgs'], message: 'All commands share scripts/command-line.ts.' },
+      ],
+    },
+  },
+  {
     files: ['**/*.js', '**/*.cjs'],
     extends: [tseslint.configs.disableTypeChecked],
     languageOptions: { globals: { module: 'writable' } },

@@ -3,7 +3,7 @@
  * it says at each of its limits. The broker is a process of its own; the clients are all in this one, and share the machine
  * with it.
  */
-import { parseArgs } from 'node:util';
+import { commandLine, flag, wholeNumber } from '../scripts/command-line.ts';
 import { hasRedis } from '../test/signaling-server/redis.ts';
 import { forEachAtOnce, LoadClient } from './broker/clients.ts';
 import { type Couple, Relaying, Throughput } from './broker/relaying.ts';
@@ -41,36 +41,16 @@ Starts a broker in a process of its own, on one core where taskset is there, and
 Ends with status 1 when a message is lost, changed or out of order, when an honest peer is turned away, or when a limit does
 not hold.`;
 
-const { values } = parseArgs({
-  options: {
-    connections: { type: 'string', default: '5000' },
-    topics: { type: 'string', default: '500' },
-    members: { type: 'string', default: '10' },
-    rate: { type: 'string', default: '2000' },
-    seconds: { type: 'string', default: '10' },
-    redis: { type: 'boolean', default: false },
-    'no-limits': { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const { connections, topics, members, rate, seconds, json, ...values } = commandLine(help, {
+  connections: wholeNumber(5000),
+  topics: wholeNumber(500),
+  members: wholeNumber(10, 2),
+  rate: wholeNumber(2000),
+  seconds: wholeNumber(10),
+  redis: flag,
+  'no-limits': flag,
+  json: flag,
 });
-if (values.help) {
-  console.log(help);
-  process.exit(0);
-}
-
-function count(name: 'connections' | 'topics' | 'members' | 'rate' | 'seconds', least: number): number {
-  const value = Number(values[name]);
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  console.error(`--${name} takes a whole number from ${least}`);
-  process.exit(2);
-}
-
-const connections = count('connections', 1);
-const topics = count('topics', 1);
-const members = count('members', 2);
-const rate = count('rate', 1);
-const seconds = count('seconds', 1);
 const underWay = 256;
 const atOnce = 64;
 /** Broker and floor take so many turns, so that both meet the same machine. */
@@ -78,7 +58,7 @@ const turns = 4;
 
 const faults: string[] = [];
 const report = (name: string, value: number, unit: string, n: number, floor?: number): void => {
-  print({ name: `broker.${name}`, value, unit, n, ...(floor === undefined ? {} : { floor }) }, values.json);
+  print({ name: `broker.${name}`, value, unit, n, ...(floor === undefined ? {} : { floor }) }, json);
 };
 
 const topicOf = (i: number): string => `topic ${i % topics}`;

@@ -5,9 +5,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { BrowserContext, Page } from 'playwright';
 import { openBrowser, serve } from '../e2e/browser.ts';
+import { commandLine, flag, wholeNumber } from '../scripts/command-line.ts';
 import { createSignalingServer } from '../signaling-server/index.ts';
 import { isolation } from './isolation.ts';
 import type { CommitBench } from './pages/commit.ts';
@@ -32,23 +32,13 @@ channels, each writes strictly and answers, and it is done at two of three. They
   --burst N    commands with 256 in flight, in each round and place (default 20000)
   --json       one line of JSON for each figure, and nothing else on standard output`;
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '10' },
-    commits: { type: 'string', default: '100' },
-    burst: { type: 'string', default: '20000' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const { rounds, commits, burst, json } = commandLine(help, {
+  rounds: wholeNumber(10),
+  commits: wholeNumber(100),
+  burst: wholeNumber(20_000, 64),
+  json: flag,
 });
-if (values.help) {
-  console.log(help);
-  process.exit(0);
-}
 
-const rounds = Number(values.rounds);
-const commits = Number(values.commits);
-const burst = Number(values.burst);
 const inFlight = 256;
 const together = 64;
 
@@ -116,10 +106,7 @@ async function measure({ leader, followers: [follower] }: Group): Promise<void> 
 function report(): void {
   const latency = (name: string, own: readonly number[], share: number, label: string, more = 0): void => {
     const floor = quantile(samples.bare, share) + more;
-    print(
-      { name: `commit.${name}.${label}`, value: quantile(own, share), unit: 'ms', n: own.length, floor },
-      values.json,
-    );
+    print({ name: `commit.${name}.${label}`, value: quantile(own, share), unit: 'ms', n: own.length, floor }, json);
   };
   const roundTrip = quantile(samples.roundTrip, 0.5);
   for (const [share, label] of [
@@ -129,11 +116,11 @@ function report(): void {
     latency('leader', samples.leader, share, label);
     latency('follower', samples.follower, share, label, roundTrip);
   }
-  print({ name: 'commit.roundtrip.p50', value: roundTrip, unit: 'ms', n: samples.roundTrip.length }, values.json);
+  print({ name: 'commit.roundtrip.p50', value: roundTrip, unit: 'ms', n: samples.roundTrip.length }, json);
   const floor = quantile(samples.bareThroughput, 0.5);
   for (const name of ['throughput', 'forwarded'] as const) {
     const value = quantile(samples[name], 0.5);
-    print({ name: `commit.${name}`, value, unit: 'commands/s', n: rounds * burst, floor }, values.json);
+    print({ name: `commit.${name}`, value, unit: 'commands/s', n: rounds * burst, floor }, json);
   }
 }
 

@@ -3,7 +3,7 @@
  * stays flat. Voters in one process, in memory; a command counts when every voter has applied it. After each measurement
  * it is checked that every voter has applied exactly what was proposed, in that order.
  */
-import { parseArgs } from 'node:util';
+import { commandLine, flag, text, usageError, wholeNumber } from '../scripts/command-line.ts';
 import { type Contender, type Group, Tally } from './contender.ts';
 import { ourCore, OurGroup } from './our-core.ts';
 import { peerCore } from './peer-core.ts';
@@ -33,26 +33,19 @@ and the memory in use after so many commands in bursts, with compaction every 40
 It fails if a voter has not applied what was proposed, or if memory grows by more than 20 MiB between the second million of
 commands and the tenth.`;
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    ms: { type: 'string', default: '300' },
-    only: { type: 'string', default: '' },
-    alone: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const {
+  rounds,
+  ms: milliseconds,
+  only,
+  alone,
+  json,
+} = commandLine(help, {
+  rounds: wholeNumber(5),
+  ms: wholeNumber(300),
+  only: text(''),
+  alone: flag,
+  json: flag,
 });
-if (values.help) {
-  console.log(help);
-  process.exit(0);
-}
-
-function positive(option: 'rounds' | 'ms'): number {
-  const value = Number(values[option]);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new RangeError(`--${option} must be a whole number of at least 1, not ${values[option]}`);
-}
 
 /** How the commands of one round are proposed. */
 interface Shape {
@@ -141,9 +134,6 @@ interface Line {
   readonly peer: number[];
 }
 
-const milliseconds = positive('ms');
-const rounds = positive('rounds');
-
 const lines = [3, 5, 7].flatMap((voters) =>
   [16, 128].flatMap((bytes) =>
     shapes.map((shape): Line => {
@@ -161,15 +151,13 @@ const lines = [3, 5, 7].flatMap((voters) =>
 
 // Ours and the peer's take turns, and every figure has its part in every round: whatever else the machine does meanwhile
 // falls on all of them.
-const chosen = lines.filter(({ name }) => name.includes(values.only));
-const measuresMemory = ['core.memory.1m', 'core.memory.2m', 'core.memory.10m'].some((name) =>
-  name.includes(values.only),
-);
-if (chosen.length === 0 && !measuresMemory) throw new RangeError(`no figure has "${values.only}" in its name`);
+const chosen = lines.filter(({ name }) => name.includes(only));
+const measuresMemory = ['core.memory.1m', 'core.memory.2m', 'core.memory.10m'].some((name) => name.includes(only));
+if (chosen.length === 0 && !measuresMemory) usageError(`no figure has "${only}" in its name`);
 for (let round = 0; round <= rounds; round++) {
   for (const { name, measureOurs, measurePeer, ours, peer } of chosen) {
     progress(round === 0 ? `warming up ${name}` : `round ${round} of ${rounds}: ${name}`);
-    const figures = [measureOurs(), values.alone ? Number.NaN : measurePeer()] as const;
+    const figures = [measureOurs(), alone ? Number.NaN : measurePeer()] as const;
     if (round === 0) continue;
     ours.push(figures[0]);
     peer.push(figures[1]);
@@ -179,12 +167,12 @@ progress('');
 for (const { name, ours, peer } of chosen) {
   const value = quantile(ours, 0.5);
   const unit = 'commands/s';
-  if (values.alone) {
-    print({ name, value, unit, n: rounds }, values.json);
+  if (alone) {
+    print({ name, value, unit, n: rounds }, json);
   } else {
     const floor = quantile(peer, 0.5);
-    print({ name: `peer.${name}`, value: floor, unit, n: rounds }, values.json);
-    print({ name, value, unit, n: rounds, floor }, values.json);
+    print({ name: `peer.${name}`, value: floor, unit, n: rounds }, json);
+    print({ name, value, unit, n: rounds, floor }, json);
   }
 }
 
@@ -230,9 +218,9 @@ if (measuresMemory) {
   const samples = measureMemory();
   const [afterOne = Number.NaN, afterTwo = Number.NaN] = samples;
   const afterAll = samples.at(-1) ?? Number.NaN;
-  print({ name: 'core.memory.1m', value: afterOne, unit: 'MiB', n: 1 }, values.json);
-  print({ name: 'core.memory.2m', value: afterTwo, unit: 'MiB', n: 1 }, values.json);
-  print({ name: 'core.memory.10m', value: afterAll, unit: 'MiB', n: 1, floor: afterTwo }, values.json);
+  print({ name: 'core.memory.1m', value: afterOne, unit: 'MiB', n: 1 }, json);
+  print({ name: 'core.memory.2m', value: afterTwo, unit: 'MiB', n: 1 }, json);
+  print({ name: 'core.memory.10m', value: afterAll, unit: 'MiB', n: 1, floor: afterTwo }, json);
   const growth = Math.max(...samples.slice(1)) - afterTwo;
   if (growth > allowedGrowthMiB) {
     console.error(`memory grew by ${growth.toFixed(1)} MiB after the second million of commands`);

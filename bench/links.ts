@@ -5,10 +5,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import wrtc from '@roamhq/wrtc';
 import { openBrowser, serve } from '../e2e/browser.ts';
 import type { LinksPage } from '../e2e/pages/links.ts';
+import { commandLine, flag, wholeNumber } from '../scripts/command-line.ts';
 import { memoryPair, webRtcPair } from '../src/testing/link-pairs.ts';
 import { barePeer } from '../src/transport/bare-connection.ts';
 import { simplePeer } from '../src/transport/simple-peer-connection.ts';
@@ -43,21 +43,12 @@ samples; the ratio of medians is the median of the ratios, sample by sample: tho
   --megabytes N   in each round for each throughput (default 32)
   --json          one line of JSON for each figure, and nothing else on standard output`;
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    megabytes: { type: 'string', default: '32' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const { rounds, megabytes, json } = commandLine(help, {
+  rounds: wholeNumber(5),
+  megabytes: wholeNumber(32),
+  json: flag,
 });
-if (values.help) {
-  console.log(help);
-  process.exit(0);
-}
-
-const rounds = Number(values.rounds);
-const bytes = Number(values.megabytes) * 1_000_000;
+const bytes = megabytes * 1_000_000;
 /** The bare layout that links are compared with. */
 const floor = 'two';
 const connectsPerRound = 4;
@@ -94,7 +85,7 @@ function report(name: string, all: Samples, what: string, beside: string | null)
     const ratios = samples.map((sample, i) => sample / (floors[i] ?? Number.NaN));
     const ratio = share === 0.5 ? { ratio: quantile(ratios, share) } : {};
     const compared = floors.length === 0 ? {} : { floor: quantile(floors, share) * scale, ...ratio };
-    print({ name: `${name}.${part}`, value, unit, n: samples.length, ...compared }, values.json);
+    print({ name: `${name}.${part}`, value, unit, n: samples.length, ...compared }, json);
   };
   figure('connect.p50', 'connect', 0.5, 'ms');
   figure('rtt.p50', 'rtt', 0.5, 'ms');
@@ -125,7 +116,7 @@ try {
     const heartbeat = found.heartbeat[layout] ?? [];
     for (const share of [0.5, 0.99]) {
       const name = `lanes.${layout}.heartbeat.p${share * 100}`;
-      print({ name, value: quantile(heartbeat, share), unit: 'ms', n: heartbeat.length }, values.json);
+      print({ name, value: quantile(heartbeat, share), unit: 'ms', n: heartbeat.length }, json);
     }
   }
 } finally {

@@ -5,10 +5,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { BrowserContext, Page } from 'playwright';
 import { openBrowser, serve } from '../e2e/browser.ts';
 import type { Harness } from '../e2e/pages/harness.ts';
+import { commandLine, flag, wholeNumber } from '../scripts/command-line.ts';
 import { createSignalingServer } from '../signaling-server/index.ts';
 import { print, progress, quantile } from './report.ts';
 
@@ -27,18 +27,11 @@ Measures, in three real tabs of one Chromium over WebRTC, with strict IndexedDB 
   --commits N  commands (default 1000)
   --json       one line of JSON for each figure, and nothing else on standard output`;
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '10' },
-    commits: { type: 'string', default: '1000' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const { rounds, commits, json } = commandLine(help, {
+  rounds: wholeNumber(10),
+  commits: wholeNumber(1000),
+  json: flag,
 });
-if (values.help) {
-  console.log(help);
-  process.exit(0);
-}
 
 const profile = mkdtempSync(join(tmpdir(), 'flotilla-bench-'));
 const site = await serve('e2e/pages');
@@ -110,7 +103,6 @@ async function inBrowser<Result>(action: (context: BrowserContext) => Promise<Re
   }
 }
 
-const rounds = Number(values.rounds);
 const elections: number[] = [];
 const failovers: number[] = [];
 const crashes: number[] = [];
@@ -136,15 +128,15 @@ try {
     }
   }
   progress('commits');
-  const commits = await inBrowser(async (context) => {
+  const commitTimes = await inBrowser(async (context) => {
     const { pages } = await found(context);
     const { follower } = await split(pages);
     await follower.evaluate(() => harness.timeProposals('warming up', 50));
-    return follower.evaluate((count) => harness.timeProposals('a command of 16 B', count), Number(values.commits));
+    return follower.evaluate((count) => harness.timeProposals('a command of 16 B', count), commits);
   });
   progress('');
   const figure = (name: string, samples: readonly number[], share: number): void => {
-    print({ name, value: quantile(samples, share), unit: 'ms', n: samples.length }, values.json);
+    print({ name, value: quantile(samples, share), unit: 'ms', n: samples.length }, json);
   };
   figure('live.election.p50', elections, 0.5);
   figure('live.election.max', elections, 1);
@@ -152,8 +144,8 @@ try {
   figure('live.failover.max', failovers, 1);
   figure('live.crash.p50', crashes, 0.5);
   figure('live.crash.max', crashes, 1);
-  figure('live.commit.p50', commits, 0.5);
-  figure('live.commit.p99', commits, 0.99);
+  figure('live.commit.p50', commitTimes, 0.5);
+  figure('live.commit.p99', commitTimes, 0.99);
 } finally {
   await broker.close();
   await site.close();

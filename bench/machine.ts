@@ -1,5 +1,5 @@
 /** `npm run bench:machine`: how many commands of 128 bytes a member writes and applies a second, on one core, in Node. */
-import { parseArgs } from 'node:util';
+import { commandLine, flag, wholeNumber } from '../scripts/command-line.ts';
 import type { Entry, NodeId } from '../src/core/types.ts';
 import { defineByteMachine } from '../src/machine/byte-machine.ts';
 import { encodeEnvelope, sessionId } from '../src/machine/envelope.ts';
@@ -22,23 +22,11 @@ Commands in a second of processor time. The value is the median of the rounds; t
   --rounds N    rounds (default 5)
   --json        one line of JSON for each figure, and nothing else on standard output`;
 
-const { values } = parseArgs({
-  options: {
-    commands: { type: 'string', default: '100000' },
-    rounds: { type: 'string', default: '5' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
-if (values.help) {
-  console.log(help);
-  process.exit(0);
-}
-const [count, rounds] = [Number(values.commands), Number(values.rounds)];
-if (![count, rounds].every((n) => Number.isSafeInteger(n) && n > 0)) {
-  console.error('--commands and --rounds take whole numbers above 0');
-  process.exit(2);
-}
+const {
+  commands: count,
+  rounds,
+  json,
+} = commandLine(help, { commands: wholeNumber(100_000), rounds: wholeNumber(5), json: flag });
 
 const session = sessionId('0123456789abcdef', 12_345);
 const text = 'x'.repeat(110);
@@ -85,7 +73,7 @@ function rates(name: string, action: () => void): void {
     if (round > 0) measured.push((count * 1_000_000) / (user + system));
   }
   progress('');
-  print({ name, value: quantile(measured, 0.5), unit: '/s', n: count * rounds }, values.json);
+  print({ name, value: quantile(measured, 0.5), unit: '/s', n: count * rounds }, json);
 }
 
 function applies(

@@ -66,6 +66,7 @@ export class OurGroup implements Group<Uint8Array> {
   compact(): void {
     for (const { raft, tally } of this.#voters) {
       const point = raft.snapshotPoint();
+      if (point === null) throw new Error('nobody is sent a snapshot here');
       raft.snapshotTaken({ ...point, id: `${point.index}`, bytes: 8, checksum: tally.hash });
     }
     this.settle();

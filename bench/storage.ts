@@ -5,9 +5,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { Page } from 'playwright';
 import { openBrowser, serve } from '../e2e/browser.ts';
+import { commandLine, flag, wholeNumber } from '../scripts/command-line.ts';
 import { isolation } from './isolation.ts';
 import type { Layouts, Samples, StorageBench } from './pages/storage.ts';
 import { print, progress, quantile } from './report.ts';
@@ -31,22 +31,15 @@ saturation, such transactions back to back with 512 entries each. They take turn
   --layouts    compare one record for each entry with packed records as well, over bare IndexedDB
   --json       one line of JSON for each figure, and nothing else on standard output`;
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '300' },
-    loads: { type: 'string', default: '7' },
-    sqlite: { type: 'boolean', default: false },
-    layouts: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const { rounds, loads, sqlite, layouts, json } = commandLine(help, {
+  rounds: wholeNumber(300),
+  loads: wholeNumber(7),
+  sqlite: flag,
+  layouts: flag,
+  json: flag,
 });
-if (values.help) {
-  console.log(help);
-  process.exit(0);
-}
 
-const suffix = values.sqlite ? '.sqlite' : '';
+const suffix = sqlite ? '.sqlite' : '';
 
 function figure(name: string, { ours, floor }: Samples, share: number, label: string): void {
   print(
@@ -57,13 +50,11 @@ function figure(name: string, { ours, floor }: Samples, share: number, label: st
       n: ours.length,
       floor: quantile(floor, share),
     },
-    values.json,
+    json,
   );
 }
 
 async function measure(page: Page): Promise<void> {
-  const rounds = Number(values.rounds);
-  const loads = Number(values.loads);
   for (const count of [1, 16, 256]) {
     progress(`flushes of ${count}`);
     const samples = await page.evaluate(([size, times]) => bench.flush(size, times), [count, rounds] as const);
@@ -75,7 +66,7 @@ async function measure(page: Page): Promise<void> {
   const count = 50_000;
   const { ours, floor } = await page.evaluate((entries) => bench.saturate(entries), count);
   progress('');
-  print({ name: `storage.saturation${suffix}`, value: ours, unit: 'entries/s', n: count, floor }, values.json);
+  print({ name: `storage.saturation${suffix}`, value: ours, unit: 'entries/s', n: count, floor }, json);
   for (const [entries, together, name] of [
     [10_000, 64, 'load.10000'],
     [100_000, 64, 'load.100000'],
@@ -90,7 +81,7 @@ async function measure(page: Page): Promise<void> {
     progress('');
     figure(name, samples, 0.5, 'p50');
   }
-  if (values.layouts) printLayouts(await page.evaluate(() => bench.compareLayouts(5)));
+  if (layouts) printLayouts(await page.evaluate(() => bench.compareLayouts(5)));
 }
 
 /** One record for each entry, with packed records for a floor. */
@@ -102,7 +93,7 @@ function printLayouts({ each, packed }: Layouts): void {
 
 const profile = mkdtempSync(join(tmpdir(), 'flotilla-bench-'));
 const site = await serve('bench/pages', [isolation]);
-const context = await openBrowser(profile, values.sqlite ? ['--enable-features=IdbSqliteBackingStore'] : []);
+const context = await openBrowser(profile, sqlite ? ['--enable-features=IdbSqliteBackingStore'] : []);
 try {
   const page = await context.newPage();
   await page.goto(`${site.url}storage.html`);

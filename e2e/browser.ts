@@ -31,12 +31,18 @@ export async function serve(folder: string, plugins: Plugin[] = []): Promise<Sit
 /**
  * A browser with a profile of its own on disk: an ordinary context keeps IndexedDB in memory.
  * @param more arguments beside those that it always needs
+ * @param without arguments that Playwright gives by itself, and that are left out
  */
-export function openBrowser(profile: string, more: readonly string[] = []): Promise<BrowserContext> {
+export function openBrowser(
+  profile: string,
+  more: readonly string[] = [],
+  without: readonly string[] = [],
+): Promise<BrowserContext> {
   return chromium.launchPersistentContext(profile, {
     executablePath: ensureChromium(),
     headless: true,
     args: [...chromiumArguments(), ...more],
+    ignoreDefaultArgs: [...without],
     viewport: { width: 1100, height: 800 },
   });
 }

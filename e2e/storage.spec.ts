@@ -116,6 +116,41 @@ test('a site whose data are cleared while it is open loses its store by name, an
   expect(names).not.toContain('pages');
 });
 
+test('another tab deletes the database, or upgrades it: neither hangs, and whoever had it says what became of it', async ({
+  browserContext,
+  harness: address,
+}) => {
+  const { page } = await open(browserContext, address);
+  const { page: other } = await open(browserContext, address);
+  await page.evaluate(() => storagePage.open());
+  expect(await other.evaluate(() => storagePage.upgrade(99))).toBe('success');
+  const [code, message] = await page.evaluate(() => storagePage.tryToAppend());
+  expect(code).toBe('STORAGE_FAILED');
+  expect(message).toContain('newer code has upgraded the database; load the page again');
+
+  await other.close();
+  const { page: third } = await open(browserContext, address);
+  expect(await third.evaluate(() => storagePage.remove())).toBe('success');
+  await page.reload();
+  await page.waitForFunction(() => 'storagePage' in globalThis);
+  await page.evaluate(() => storagePage.open());
+  expect(await third.evaluate(() => storagePage.remove())).toBe('success');
+  expect((await page.evaluate(() => storagePage.tryToAppend()))[0]).toBe('STORAGE_LOST');
+});
+
+test('a tab with older code that does not let go of the database is named, and nothing hangs', async ({
+  browserContext,
+  harness: address,
+}) => {
+  const { page: older } = await open(browserContext, address);
+  // A database of version 1, as far as its schema goes, and a page that does not listen to `versionchange`.
+  expect(await older.evaluate(() => storagePage.upgrade(1))).toBe('success');
+  const { page } = await open(browserContext, address);
+  const error = await page.evaluate(() => storagePage.open().catch((reason: unknown) => String(reason)));
+  expect(error).toContain('another tab has the database pages open with older code; close it, or load it again');
+  await older.close();
+});
+
 test('the room of the site and its persistence are told', async ({ browserContext, harness: address }) => {
   const { page } = await open(browserContext, address);
   await page.evaluate(() => storagePage.open());

@@ -1,7 +1,7 @@
 /** `npm run fuzz`: hostile bytes by the million, at everything that reads what strangers send. */
-import { parseArgs } from 'node:util';
 import { print, progress } from '../bench/report.ts';
 import { seededRandom } from '../src/core/random.ts';
+import { commandLine, flag, seed as seedOption, wholeNumber } from './command-line.ts';
 import { fuzzBroker } from './fuzz/broker.ts';
 import { fuzzTargets } from './fuzz/targets.ts';
 
@@ -16,24 +16,7 @@ broker, as with npm run fuzz:broker, which says what it must stand.
   --seed S     a whole number, to repeat a run; drawn if it is left out, and printed
   --json       one line of JSON for each figure, and nothing else on standard output`;
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '60' },
-    seed: { type: 'string' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
-if (values.help) {
-  console.log(help);
-  process.exit(0);
-}
-const seconds = Number(values.seconds);
-const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(values.seed);
-if (!(seconds > 0) || !Number.isSafeInteger(seed)) {
-  console.error('--seconds must be a number above 0, and --seed a whole number');
-  process.exit(2);
-}
+const { seconds, seed, json } = commandLine(help, { seconds: wholeNumber(60), seed: seedOption(), json: flag });
 
 /** Calls of each target in a turn, so that the fast ones do not wait for the slow ones. */
 const turns: Readonly<Record<string, number>> = { 'sealed signaling': 1, 'the handshake': 10 };
@@ -75,22 +58,19 @@ progress('');
 const total = [...inputs.values()].reduce((sum, count) => sum + count, 0);
 const slug = (name: string): string => name.replaceAll(' ', '-');
 for (const [name, count] of inputs) {
-  print({ name: `fuzz.${slug(name)}.inputs`, value: count, unit: 'inputs', n: count }, values.json);
-  print(
-    { name: `fuzz.${slug(name)}.wellformed`, value: accepted.get(name) ?? 0, unit: 'inputs', n: count },
-    values.json,
-  );
+  print({ name: `fuzz.${slug(name)}.inputs`, value: count, unit: 'inputs', n: count }, json);
+  print({ name: `fuzz.${slug(name)}.wellformed`, value: accepted.get(name) ?? 0, unit: 'inputs', n: count }, json);
 }
-print({ name: 'fuzz.inputs', value: total, unit: 'inputs', n: total }, values.json);
+print({ name: 'fuzz.inputs', value: total, unit: 'inputs', n: total }, json);
 const heap = (process.memoryUsage().heapUsed - before) / 1_000_000;
-print({ name: 'fuzz.heap.growth', value: heap, unit: 'MB', n: 1 }, values.json);
+print({ name: 'fuzz.heap.growth', value: heap, unit: 'MB', n: 1 }, json);
 if (brokerSeconds > 0) {
   const { figures, faults } = await fuzzBroker({ seconds: brokerSeconds, seed, progress });
   progress('');
-  for (const figure of figures) print(figure, values.json);
+  for (const figure of figures) print(figure, json);
   if (faults.length > 0) failed(faults.join('\n'));
 }
 // Not rounded, as figures are: it is to be given back.
-if (values.json) console.log(JSON.stringify({ name: 'fuzz.seed', value: seed, unit: 'seed', n: 1 }));
+if (json) console.log(JSON.stringify({ name: 'fuzz.seed', value: seed, unit: 'seed', n: 1 }));
 else console.log(`seed ${seed}`);
 process.exit(0);

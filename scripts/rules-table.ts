@@ -7,6 +7,15 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
 import ts from 'typescript';
+import { commandLine, flag } from './command-line.ts';
+
+const help = `Usage: npm run rules -- [--check]
+
+Writes test/README.md: where each rule is tested.
+
+  --check  writes nothing, and fails when the page is out of date or a rule is tested nowhere`;
+
+const { check: isCheck } = commandLine(help, { check: flag });
 
 /** What no test can show yet, and which issue will. An entry whose time has come fails the check. */
 const notYet: Readonly<Record<string, readonly string[]>> = {};
@@ -161,7 +170,6 @@ Where each rule of [docs/rules.md](../docs/rules.md) is tested, and each bug tha
 ${rows.join('\n')}
 `;
 const formatted = await format(text, { ...(await resolveConfig(page)), filepath: page });
-const isCheck = process.argv.includes('--check');
 if (!isCheck) writeFileSync(page, formatted);
 else if (readOrEmpty(page) !== formatted) problems.push(`${page} is out of date: npm run rules`);
 for (const problem of problems) console.error(problem);

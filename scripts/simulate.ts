@@ -2,7 +2,8 @@
  * `npm run simulate`: groups in virtual time, from seeds, with everything going wrong and every checker watching. Either
  * many seeds, over all cores; or one, again, with its story; or known bugs put back, to see that they are caught.
  */
-import { parseArgs } from 'node:util';
+import { mutants as knownMutants } from '../src/simulation/mutants.ts';
+import { commandLine, flag, maxSeed, oneOf, text, usageError, wholeNumber } from './command-line.ts';
 import { examineMutants } from './simulate/examination.ts';
 import { runMany } from './simulate/many.ts';
 import { replay } from './simulate/replay.ts';
@@ -29,51 +30,26 @@ is broken, when a run has nothing to show, or when a kind of fault never fired i
   --out FILE      writes the JSON object of many seeds to a file, beside what is printed
   --json          one JSON object for each answer, and nothing else on standard output`;
 
-function wholeNumber(option: string, text: string | undefined, min: number, max: number): number | null {
-  if (text === undefined) return null;
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
-  throw new RangeError(`--${option} must be a whole number from ${min} to ${max}, not ${text}`);
-}
-
-const maxSeed = 2 ** 32 - 1;
+const given = commandLine(help, {
+  seeds: wholeNumber(100, 1, 10_000_000),
+  from: wholeNumber(null, 0, maxSeed),
+  members: wholeNumber(null, 1, 9),
+  seed: wholeNumber(null, 0, maxSeed),
+  shrink: flag,
+  trace: text(null),
+  history: text(null),
+  mutant: oneOf(knownMutants.map(({ name }) => name)),
+  mutants: flag,
+  out: text(null),
+  json: flag,
+});
 
 async function main(): Promise<boolean> {
-  const { values } = parseArgs({
-    options: {
-      seeds: { type: 'string' },
-      from: { type: 'string' },
-      members: { type: 'string' },
-      seed: { type: 'string' },
-      shrink: { type: 'boolean', default: false },
-      trace: { type: 'string' },
-      history: { type: 'string' },
-      mutant: { type: 'string' },
-      mutants: { type: 'boolean', default: false },
-      out: { type: 'string' },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) {
-    console.log(help);
-    return true;
-  }
-  const { json: asJson, shrink, trace = null, history = null, mutant = null } = values;
-  const seed = wholeNumber('seed', values.seed, 0, maxSeed);
-  const from = wholeNumber('from', values.from, 0, maxSeed);
-  const members = wholeNumber('members', values.members, 1, 9);
-  const seeds = wholeNumber('seeds', values.seeds, 1, 10_000_000) ?? 100;
+  const { seeds, from, members, seed, shrink, trace, history, mutant, mutants, out, json: asJson } = given;
   if (seed !== null) return replay({ seed, members, mutant, shrink, trace, history, asJson });
-  if (shrink || trace !== null || history !== null) throw new RangeError('--shrink, --trace and --history need --seed');
-  if (values.mutants || mutant !== null) return examineMutants({ name: mutant, from, asJson });
-  return runMany({ seeds, from, members, asJson, out: values.out ?? null });
+  if (shrink || trace !== null || history !== null) usageError('--shrink, --trace and --history need --seed');
+  if (mutants || mutant !== null) return examineMutants({ name: mutant, from, asJson });
+  return runMany({ seeds, from, members, asJson, out });
 }
 
-try {
-  process.exitCode = (await main()) ? 0 : 1;
-} catch (error) {
-  const isUsage = error instanceof RangeError || (error instanceof TypeError && 'code' in error);
-  console.error(isUsage ? error.message : error);
-  process.exitCode = 2;
-}
+process.exitCode = (await main()) ? 0 : 1;

@@ -8,6 +8,7 @@ import type { Group } from './host/group.ts';
 import { decodeInvite, isSignalingAddress } from './identity/invite.ts';
 import { useHost } from './host/tab.ts';
 import type { PresenceDefinition } from './host/presence-definition.ts';
+import { type RestoreAs, restoreKinds } from './storage/restoring.ts';
 import { type GroupId, isGroupId } from './ids.ts';
 import { type MachineDefinition, maxMachineNameLength } from './machine/machine.ts';
 
@@ -31,12 +32,14 @@ export type { GroupId } from './ids.ts';
 export { type ByteMachine, type ByteMachineOptions, defineByteMachine } from './machine/byte-machine.ts';
 export { type ApplyContext, type MachineDefinition, validateCommand } from './machine/machine.ts';
 export { type Applied, defineMachine, type MachineOptions, type ReducerMachine } from './machine/reducer.ts';
-export { exportStore, inspectStorage, type StoredReport } from './host/inspect-tab.ts';
+export { exportStore, inspectStorage, inspectStoreFile, type StoredReport } from './host/inspect-tab.ts';
 export type { SnapshotReport, StoreReport } from './storage/inspection.ts';
 export { type Persistence, persistStorage, type StorageUse } from './storage/browser-quota.ts';
 export type { Durability } from './storage/storage.ts';
 export type { MemberReport } from './transport/messages.ts';
 export type { GroupDiagnosis, PeerDiagnosis, RefusalNotice, SignalingState } from './transport/transport.ts';
+
+export type { RestoreAs };
 
 /** Options of the tab: those of the first group that is opened count until all groups are closed. */
 export type TabOptions = Partial<BrowserHostOptions>;
@@ -168,6 +171,34 @@ export async function openGroup<State, Command, Result, Value = unknown>(
       throw new RaftError('INVALID_ARGUMENT', `this tab has ${found.length} such groups: say which id, of ${ids}`);
     }
     return host.open(machine, record, { presence });
+  });
+}
+
+export interface ImportOptions extends TabOptions {
+  /**
+   * `member`: a new member of the same group, which shows what the file holds, and takes part once the others have let it in.
+   * `group`: the only member of a new group with a new invite, which begins with what the file holds.
+   */
+  readonly as: RestoreAs;
+}
+
+/**
+ * Restores a file of `exportStore` in this tab: everything that the group had agreed on, as far as the exported member knew.
+ * The member itself is never brought back. It may have voted since, and may be at work elsewhere; two of it could make the
+ * group lose what it agreed on. Open the group with `openGroup` then. Take files from nobody whose invite you would not take.
+ * @throws RaftError INVALID_ARGUMENT for what is no such file, for a damaged one, and when this tab has a member of the group
+ *   already; STORAGE_CORRUPT when the store in the file is damaged; NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED,
+ *   QUOTA_EXCEEDED. Nothing is stored then.
+ */
+export async function importStore(file: Blob, options: ImportOptions): Promise<StoredGroup> {
+  const { as } = options;
+  if (!(file instanceof Blob)) throw new RaftError('INVALID_ARGUMENT', 'the file must be a Blob, or a File');
+  if (!restoreKinds.includes(as)) {
+    throw new RaftError('INVALID_ARGUMENT', `as must be one of ${restoreKinds.join(', ')}, not ${as as string}`);
+  }
+  return useHost(tabOptions(options), async (host) => {
+    const { group, machine } = await host.restore(file, as);
+    return { id: group, machine };
   });
 }
 

@@ -4,12 +4,19 @@ import { runPlan } from '../../src/simulation/run.ts';
 import {
   createGroup,
   defineMachine,
+  exportStore,
   type Group,
+  type GroupId,
+  importStore,
+  inspectStorage,
+  inspectStoreFile,
   joinGroup,
   listGroups,
   openGroup,
   RaftError,
+  type RestoreAs,
   type StoredGroup,
+  type StoreReport,
   type TabOptions,
 } from '../../src/index.ts';
 
@@ -35,6 +42,10 @@ function describe(error: unknown): string {
   return error instanceof RaftError ? `${error.code} ${error.outcome}` : String(error);
 }
 
+function fileOf(base64: string): Blob {
+  return new Blob([Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))]);
+}
+
 export interface Harness {
   /** Runs a seed of the simulator; gives the hash of everything that happened. */
   simulate(seed: number): string;
@@ -43,11 +54,20 @@ export interface Harness {
   /** Gives the invite. */
   create(signaling: string, founders: number): Promise<string>;
   join(invite: string): Promise<void>;
-  reopen(): Promise<void>;
+  /** @param id if this tab has several groups */
+  reopen(id?: GroupId): Promise<void>;
+  /** The store of the group that is open, as a file in base64. */
+  backUp(): Promise<string>;
+  /** What is in such a file. */
+  lookInto(file: string): Promise<StoreReport>;
+  /** Restores such a file; gives the id of the group. */
+  restore(file: string, as: RestoreAs): Promise<GroupId>;
   list(): Promise<readonly StoredGroup[]>;
   describe(error: unknown): string;
   /** Proposes, and times it; the error's code and outcome instead of an exception. */
   propose(command: string, timeoutMs?: number): Promise<{ result: number | string; ms: number }>;
+  /** Proposes a text of so many characters that cannot be compressed much. */
+  proposeNoise(length: number): Promise<{ result: number | string; ms: number }>;
   /** Resolves as soon as this page knows of a leader. */
   untilLeader(): Promise<void>;
   /** Proposes one command after the other, and gives the milliseconds that each took. */
@@ -67,8 +87,20 @@ const harness: Harness = {
   async join(invite) {
     harness.group = await joinGroup({ ...options(), invite });
   },
-  async reopen() {
-    harness.group = await openGroup(options());
+  async reopen(id) {
+    harness.group = await openGroup({ ...options(), ...(id !== undefined && { id }) });
+  },
+  async backUp() {
+    const stored = await inspectStorage();
+    const report = stored.find(({ record }) => record.member === harness.group?.memberId);
+    if (report === undefined) throw new Error('nothing is stored');
+    const bytes = new Uint8Array(await (await exportStore(report.database, report.record.group)).arrayBuffer());
+    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+  },
+  lookInto: (file) => inspectStoreFile(fileOf(file)),
+  async restore(file, as) {
+    const { id } = await importStore(fileOf(file), { ...tabOptions, as });
+    return id;
   },
   list: () => listGroups(tabOptions),
   describe,
@@ -81,6 +113,11 @@ const harness: Harness = {
     } catch (error) {
       return { result: describe(error), ms: performance.now() - start };
     }
+  },
+  proposeNoise(length) {
+    const bytes = crypto.getRandomValues(new Uint8Array(Math.min(length, 65_536)));
+    const text = Array.from(bytes, (byte) => String.fromCharCode(33 + (byte % 90))).join('');
+    return harness.propose(text.repeat(Math.ceil(length / text.length)).slice(0, length));
   },
   untilLeader: () =>
     new Promise((resolve) => {

@@ -69,7 +69,10 @@ function largeSnapshot(mebibytes: number): Snapshot {
 export interface StoragePage {
   /** One line for each case of the acceptance suite. */
   accept(): Promise<string[]>;
-  /** Opens a store, and founds it if it is new; gives the level of durability once something was written. */
+  /**
+   * Opens a store, and founds it if it is new; gives the level of durability once something was written, or the code of the
+   * error.
+   */
   open(durability?: 'strict' | 'relaxed'): Promise<string>;
   /** Begins a snapshot of so many mebibytes. */
   beginSnapshot(mebibytes: number): void;
@@ -83,6 +86,12 @@ export interface StoragePage {
   append(bytes: number, resumes?: boolean): Promise<string | null>;
   /** Drops the log up to an index. */
   compact(index: number): Promise<string | null>;
+  /** Asks for another version of the database, as newer code does; gives the event that ends it. */
+  upgrade(version: number): Promise<string>;
+  /** Deletes the database; gives the event that ends it. */
+  remove(): Promise<string>;
+  /** Appends an entry; the code of the error and its message. */
+  tryToAppend(): Promise<[code: string, message: string]>;
   /** The number of entries that are stored. */
   reload(): Promise<number | null | string>;
   /** The key of the host, signed with and verified after it came from the database; and whether it can be extracted. */
@@ -103,6 +112,17 @@ function opened(): Store {
 function begun(): Snapshot {
   if (snapshot === null) throw new Error('no snapshot was begun');
   return snapshot;
+}
+
+/** Which event comes first, of those that say how a request goes. */
+function eventOf(request: IDBOpenDBRequest): Promise<string> {
+  return new Promise((resolve) => {
+    for (const name of ['success', 'error', 'blocked']) {
+      request.addEventListener(name, () => {
+        resolve(name);
+      });
+    }
+  });
 }
 
 const page: StoragePage = {
@@ -131,6 +151,14 @@ const page: StoragePage = {
     const code = await codeOf(opened().write({ entries: [appended], resumes }));
     if (code === null) last++;
     return code;
+  },
+  upgrade: (version) => eventOf(indexedDB.open('pages', version)),
+  remove: () => eventOf(indexedDB.deleteDatabase('pages')),
+  async tryToAppend() {
+    const error = await opened()
+      .write({ entries: range(last + 1, last + 1, 1) })
+      .catch((reason: unknown) => reason);
+    return error instanceof RaftError ? [error.code, error.message] : ['', String(error)];
   },
   compact: (index) => codeOf(opened().write({ start: { ...start, index, term: 1 } })),
   async reload() {

@@ -12,7 +12,8 @@ import { openBrowser, serve, type Site } from '../../e2e/browser.ts';
 import type { Acknowledgement, CrashPage, Leadership } from '../../e2e/pages/crash.ts';
 import { createSignalingServer, type SignalingServer } from '../../signaling-server/index.ts';
 import type { Random } from '../../src/core/random.ts';
-import { Ledger } from './ledger.ts';
+import { checkAgreement, type Ledger } from './ledger.ts';
+import { until } from './until.ts';
 
 declare const crashPage: CrashPage;
 
@@ -21,8 +22,6 @@ const inFlight = 4;
 
 /** How long after the tabs are back and under load the kill comes, at the most; some come before they are. */
 const longestLifeMs = 1500;
-
-const settleTimeoutMs = 60_000;
 
 /** The process of a browser, by the lock in its profile: a link to the host's name and the process id. */
 function processOf(profile: string): number {
@@ -38,35 +37,29 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function until(condition: () => Promise<boolean> | boolean, what: () => string): Promise<void> {
-  const end = performance.now() + settleTimeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`after ${settleTimeoutMs} ms: ${what()}`);
-    await sleep(20);
-  }
-}
-
 export class BrowserVictim {
   readonly #profile: string = mkdtempSync(join(tmpdir(), 'flotilla-crash-'));
   readonly #site: Site;
   readonly #broker: SignalingServer;
   readonly #random: Random;
-  readonly ledger: Ledger = new Ledger();
+  readonly ledger: Ledger;
   /** What a page has said that cannot be: it is thrown where somebody waits. */
   #contradiction: unknown = null;
   #context: BrowserContext | null = null;
   #pages: Page[] = [];
   #round = 0;
 
-  private constructor(site: Site, broker: SignalingServer, random: Random) {
+  private constructor(site: Site, broker: SignalingServer, random: Random, ledger: Ledger) {
+    this.ledger = ledger;
     this.#site = site;
     this.#broker = broker;
     this.#random = random;
   }
 
   /** Founds the group. */
-  static async open(random: Random): Promise<BrowserVictim> {
-    const victim = new BrowserVictim(await serve('e2e/pages'), await createSignalingServer({ port: 0 }), random);
+  static async open(random: Random, ledger: Ledger): Promise<BrowserVictim> {
+    const site = await serve('e2e/pages');
+    const victim = new BrowserVictim(site, await createSignalingServer({ port: 0 }), random, ledger);
     await victim.#launch();
     const [first, ...others] = victim.#pages;
     if (first === undefined) throw new Error('there is no page');
@@ -159,7 +152,10 @@ export class BrowserVictim {
 
   async #readVotes(page: Page): Promise<void> {
     for (const { database, records } of await page.evaluate(() => crashPage.hardStates())) {
-      this.ledger.readVotes(database, records);
+      this.ledger.readVotes(
+        database,
+        records.map((record) => Uint8Array.from(record)),
+      );
     }
   }
 
@@ -179,12 +175,7 @@ export class BrowserVictim {
       () => `the members have ${seen.join(', ')} commands, of at least ${result ?? '?'}`,
     );
     const states = await Promise.all(this.#pages.map((page) => page.evaluate(() => crashPage.state())));
-    const [one = []] = states;
-    for (const [i, state] of states.entries()) {
-      this.ledger.check(`member ${i}`, state);
-      const different = state.findIndex((command, at) => command !== one[at]);
-      if (different >= 0) throw new Error(`members 0 and ${i} differ at place ${different + 1}`);
-    }
+    checkAgreement(this.ledger, states);
     if (this.#contradiction !== null) throw this.#contradiction as Error;
   }
 

@@ -33,12 +33,11 @@ export class Ledger {
   }
 
   /** Reads the hard states that a crash left behind, oldest first. */
-  readVotes(database: string, records: readonly (readonly number[])[]): void {
+  readVotes(database: string, records: readonly Uint8Array[]): void {
     const votes = this.#votes.get(database) ?? new Map<number, string>();
     this.#votes.set(database, votes);
     let last = 0;
-    for (const bytes of records) {
-      const record = Uint8Array.from(bytes);
+    for (const record of records) {
       if (isClaim(record)) continue;
       const { term, vote } = decodeJournal(record).hardState;
       if (term < last) throw new Error(`${database} went back from term ${last} to ${term}`);
@@ -61,5 +60,15 @@ export class Ledger {
       if (found === command) continue;
       throw new Error(`${member} has ${found ?? 'nothing'} at place ${place} of ${state.length}, not ${command}`);
     }
+  }
+}
+
+/** All members must have the same, and whatever was ever acknowledged. */
+export function checkAgreement(ledger: Ledger, states: readonly (readonly string[])[]): void {
+  const [one = []] = states;
+  for (const [i, state] of states.entries()) {
+    ledger.check(`member ${i}`, state);
+    const different = state.findIndex((command, at) => command !== one[at]);
+    if (different >= 0) throw new Error(`members 0 and ${i} differ at place ${different + 1}`);
   }
 }

@@ -2,7 +2,7 @@
 import { progress } from '../../bench/report.ts';
 import { mutants } from '../../src/simulation/mutants.ts';
 import { mutantOf, type MutantJob, type MutantResult } from './jobs.ts';
-import { drawSeed } from './many.ts';
+import { drawSeed } from '../command-line.ts';
 import { performAll } from './pool.ts';
 
 export interface ExaminationOptions {

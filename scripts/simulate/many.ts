@@ -1,6 +1,7 @@
 /** Many seeds: first those that ever failed, then fresh ones. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { progress } from '../../bench/report.ts';
+import { drawSeed } from '../command-line.ts';
 import type { Job, RunJob } from './jobs.ts';
 import { performAll } from './pool.ts';
 import { Totals } from './totals.ts';
@@ -18,13 +19,6 @@ export interface ManyOptions {
 interface Remembered {
   readonly seed: number;
   readonly members: number | null;
-}
-
-/** Seeds below this are easily copied by hand. */
-const seedBound = 2 ** 31;
-
-export function drawSeed(): number {
-  return Math.floor(Math.random() * seedBound);
 }
 
 function corpus(): RunJob[] {

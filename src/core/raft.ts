@@ -234,10 +234,15 @@ export class Raft {
     });
   }
 
-  /** What a snapshot of the machine as it is applied now must carry (S5). */
-  snapshotPoint(): LogStart {
+  /**
+   * What a snapshot of the machine as it is applied now must carry (S5). Null while a received snapshot waits to be applied:
+   * the configuration is that of the snapshot already, and the machine is still behind it.
+   */
+  snapshotPoint(): LogStart | null {
     const { log, configuration } = this.#replica;
-    return { index: log.applied, term: log.termAt(log.applied) ?? 0, configuration };
+    const { applied: index } = log;
+    const term = log.termAt(index);
+    return term === undefined ? null : { index, term, configuration };
   }
 
   /**

@@ -100,7 +100,7 @@ export class Courier<Result> {
    */
   #openSession(): boolean {
     const { commit, term } = this.#raft;
-    if (this.#raft.snapshotPoint().term !== term) return false;
+    if (this.#raft.snapshotPoint()?.term !== term) return false;
     this.#proposals.openSession(commit);
     return true;
   }

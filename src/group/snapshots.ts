@@ -103,7 +103,7 @@ export class Snapshots {
     const { raft, machine, random } = this.#init;
     if (this.#isOver || this.#taking !== null || this.isRestoring || raft.isSendingOldSnapshot) return;
     const point = raft.snapshotPoint();
-    if (point.index <= (raft.snapshot?.index ?? 0)) return;
+    if (point === null || point.index <= (raft.snapshot?.index ?? 0)) return;
     const id = Array.from({ length: idWords }, () =>
       random
         .below(2 ** 32)

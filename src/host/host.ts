@@ -13,6 +13,9 @@ import { type GroupId, groupIdBytes, type HostId, hostOf, incarnationBytes, memb
 import type { MachineDefinition } from '../machine/machine.ts';
 import type { StorageUse } from '../storage/browser-quota.ts';
 import type { Database, GroupRecord } from '../storage/database.ts';
+import { type RestoreAs, restoreStore } from '../storage/restoring.ts';
+import { StoreFile } from '../storage/store-file.ts';
+import { Turns } from '../storage/turns.ts';
 import type { Storage } from '../storage/storage.ts';
 import { type Addressed, decodeFrame, UnknownKind, wireMinor } from '../transport/codec.ts';
 import type { Connector, ConnectorFactory, PeerLink } from '../transport/transport.ts';
@@ -64,6 +67,8 @@ export class Host {
   readonly #storageWatch: StorageWatch;
   readonly #groups = new Map<GroupId, OpenGroup>();
   readonly #opening = new Set<GroupId>();
+  /** Members are made one after the other: two for one group would take it from each other. */
+  readonly #making = new Turns();
   readonly #badFrames = new WeakMap<PeerLink, number>();
   #isClosed = false;
 
@@ -136,8 +141,19 @@ export class Host {
     const member = memberId(this.id, toBase64Url(this.#random(incarnationBytes)));
     const record: GroupRecord = { group, member, signaling, access, machine: machine.name, founders };
     // Before anybody hears of the member: one that was told of and then forgotten could never be replaced.
-    await this.#parts.database.addGroup(record);
+    await this.#making.take(() => this.#parts.database.addGroup(record));
     return this.open(machine, record, options);
+  }
+
+  /**
+   * Makes a new member, which begins with what a file of a store holds; it is not opened.
+   * @throws RaftError INVALID_ARGUMENT, STORAGE_CORRUPT, STORAGE_FAILED, QUOTA_EXCEEDED; see `restoreStore`
+   */
+  restore(file: Blob, as: RestoreAs): Promise<GroupRecord> {
+    const { database } = this.#parts;
+    return this.#making.take(async () =>
+      restoreStore(database, await StoreFile.open(file), as, (length) => this.#random(length)),
+    );
   }
 
   /**

@@ -333,8 +333,10 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
             listener.stateChanged();
           },
           statusChanged: () => {
-            if (this.stopped !== null) this.#end(this.stopped);
-            listener.statusChanged();
+            const reason = this.#member?.stopped ?? null;
+            // A member that has stopped by itself keeps nobody waiting, here or elsewhere.
+            if (reason !== null) this.stop(reason);
+            else listener.statusChanged();
           },
           started: () => {
             this.#becomeReady();
@@ -375,17 +377,12 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     this.stop(reason);
   }
 
-  /** There is no member at work here any more. */
-  #end(reason: RaftError): void {
-    this.#becomeReady();
-    this.presence.close(reason);
-  }
-
   /** Ends the member's work here; the group goes on without it. */
   stop(reason: RaftError): void {
     if (this.#stopped !== null) return;
     this.#stopped = reason;
-    this.#end(reason);
+    this.#becomeReady();
+    this.presence.close(reason);
     this.#member?.close(reason);
     this.#proposals.failAll((outcome) => new RaftError(reason.code, reason.message, { outcome, cause: reason.cause }));
     this.#init.storage.close();

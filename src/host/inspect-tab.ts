@@ -1,7 +1,11 @@
-/** Looking into everything that an origin's tabs store, whoever has it open: nothing is taken over, and nothing is changed. */
+/**
+ * Looking into everything that an origin's tabs store, whoever has it open, and into files of stores: nothing is taken over,
+ * and nothing is changed.
+ */
 import type { GroupId } from '../ids.ts';
 import { IndexedDbDatabase } from '../storage/indexeddb.ts';
-import type { StoreReport } from '../storage/inspection.ts';
+import { inspectStore, type StoreReport } from '../storage/inspection.ts';
+import { StoreFile } from '../storage/store-file.ts';
 import { isSlotDatabase } from './slots.ts';
 
 export interface StoredReport extends StoreReport {
@@ -32,7 +36,17 @@ export async function inspectStorage(): Promise<readonly StoredReport[]> {
 }
 
 /**
- * A store as a file, for a bug report: whoever gets it can read everything that the group has agreed on.
+ * What a file of a store holds, and whether its records check out.
+ * @throws RaftError INVALID_ARGUMENT for what is no such file, or a damaged one
+ */
+export async function inspectStoreFile(file: Blob): Promise<StoreReport> {
+  const opened = await StoreFile.open(file);
+  return inspectStore(opened.record, opened);
+}
+
+/**
+ * A store as a file, for a backup or a bug report, whoever has it open. The file has the secret of the group in it: whoever
+ * gets it can enter the group, and read everything that it has agreed on.
  * @param database as `inspectStorage` names it
  * @throws RaftError NO_SUCH_GROUP, STORAGE_FAILED, STORAGE_CORRUPT
  */

@@ -2,12 +2,17 @@
 import type { Group } from '../host/group.ts';
 import type { Host } from '../host/host.ts';
 import type { PresenceDefinition } from '../host/presence-definition.ts';
+import { randomBytes } from '../identity/crypto.ts';
 import { decodeInvite } from '../identity/invite.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
+import type { Database, GroupRecord } from '../storage/database.ts';
+import { type RestoreAs, restoreStore } from '../storage/restoring.ts';
+import { StoreFile } from '../storage/store-file.ts';
 import { type NodeHostOptions, openNodeHost } from './node-host.ts';
 
 export type { SnapshotReport, StoreReport } from '../storage/inspection.ts';
 export { LevelDatabase, type LevelOptions } from '../storage/level.ts';
+export type { RestoreAs };
 export { type NodeHostListener, type NodeHostOptions, openNodeHost } from './node-host.ts';
 
 export interface NodeJoinOptions<State, Command, Result, Value = unknown> extends NodeHostOptions {
@@ -44,4 +49,15 @@ export async function joinGroup<State, Command, Result, Value = unknown>(
     host.close();
     throw error;
   }
+}
+
+/**
+ * Restores a file of a store, from a browser or from `LevelDatabase.export`, in a database whose host is not at work. What
+ * comes back is what the group had agreed on, and never the member that the file is of: see `importStore` of the browser.
+ * @param file for example `await openAsBlob(path)`
+ * @returns the record of the new member, for `Host.open`
+ * @throws RaftError INVALID_ARGUMENT, STORAGE_CORRUPT, STORAGE_FAILED. Nothing is stored then.
+ */
+export async function importStore(database: Database, file: Blob, as: RestoreAs): Promise<GroupRecord> {
+  return restoreStore(database, await StoreFile.open(file), as, randomBytes);
 }

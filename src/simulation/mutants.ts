@@ -21,9 +21,9 @@ class ForgetfulSnapshots extends Raft {
     if (this.configuration !== configuration) this.#before = configuration;
   }
 
-  override snapshotPoint(): LogStart {
+  override snapshotPoint(): LogStart | null {
     const point = super.snapshotPoint();
-    return { ...point, configuration: this.#before ?? point.configuration };
+    return point && { ...point, configuration: this.#before ?? point.configuration };
   }
 }
 

@@ -36,7 +36,18 @@ export interface ClaimedRecords extends StoredRecords {
   readonly claimed: number;
 }
 
-export interface GroupRecords {
+/** Looks at records, and leaves them to whoever has them. */
+export interface RecordReader {
+  read(): Promise<StoredRecords>;
+
+  /**
+   * The chunks of a slot that may hold bytes from one offset to less than another: from the last that begins at or before
+   * the first on.
+   */
+  chunks(slot: number, from: number, to: number): Promise<readonly (readonly [offset: number, record: unknown])[]>;
+}
+
+export interface GroupRecords extends RecordReader {
   /** What completed commits survive. */
   readonly durability: Durability;
 
@@ -46,19 +57,10 @@ export interface GroupRecords {
    */
   claim(claim: Uint8Array): Promise<ClaimedRecords>;
 
-  /** Reads everything, and leaves it to whoever has it. */
-  read(): Promise<StoredRecords>;
-
   /**
    * Makes changes, in their order, durable as one: all or none. One commit at a time; each adds a hard state.
    * @throws RaftError STORAGE_LOST when there is such a hard state already, of somebody else, who has claimed the records
    *   since; QUOTA_EXCEEDED when there is no room and nothing was changed; STORAGE_FAILED when it is not known what was
    */
   commit(changes: readonly Change[]): Promise<void>;
-
-  /**
-   * The chunks of a slot that may hold bytes from one offset to less than another: from the last that begins at or before
-   * the first on.
-   */
-  chunks(slot: number, from: number, to: number): Promise<readonly (readonly [offset: number, record: unknown])[]>;
 }

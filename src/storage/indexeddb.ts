@@ -4,13 +4,11 @@ import type { Access } from '../identity/access.ts';
 import { hostIdOfKey, type HostIdentity, isKeyPair, makeIdentity } from '../identity/host-keys.ts';
 import type { GroupId, HostId } from '../ids.ts';
 import { isGroupId, isMemberId } from '../ids.ts';
-import type { Database, GroupRecord } from './database.ts';
+import type { GroupRecord } from './database.ts';
 import { Connection, failed } from './indexeddb-connection.ts';
 import { IndexedDbRecords } from './indexeddb-records.ts';
-import { exportStore, inspectStore, type StoreReport } from './inspection.ts';
 import { encodeClaim } from './records.ts';
-import { RecordedStorage } from './recorded-storage.ts';
-import type { Storage } from './storage.ts';
+import { RecordedDatabase } from './recorded-database.ts';
 
 export interface IndexedDbOptions {
   /**
@@ -20,13 +18,14 @@ export interface IndexedDbOptions {
   readonly durability?: 'strict' | 'relaxed';
 }
 
-export class IndexedDbDatabase implements Database {
-  readonly host: HostId;
-  readonly keys: CryptoKeyPair;
+export class IndexedDbDatabase extends RecordedDatabase {
+  override readonly host: HostId;
+  override readonly keys: CryptoKeyPair;
   readonly #connection: Connection;
   readonly #durability: 'strict' | 'relaxed';
 
   private constructor(connection: Connection, { host, keys }: HostIdentity, durability: 'strict' | 'relaxed') {
+    super();
     this.#connection = connection;
     this.host = host;
     this.keys = keys;
@@ -49,7 +48,7 @@ export class IndexedDbDatabase implements Database {
     }
   }
 
-  async groups(): Promise<readonly GroupRecord[]> {
+  override async groups(): Promise<readonly GroupRecord[]> {
     try {
       const records = await this.#connection.use((database) => database.getAll('groups'));
       const broken = records.find(({ group, member }) => !isGroupId(group) || !isMemberId(member));
@@ -61,7 +60,7 @@ export class IndexedDbDatabase implements Database {
     }
   }
 
-  async addGroup(record: GroupRecord): Promise<void> {
+  override async addGroup(record: GroupRecord): Promise<void> {
     try {
       let attempts = 0;
       await this.#connection.use(async (database) => {
@@ -80,7 +79,7 @@ export class IndexedDbDatabase implements Database {
     }
   }
 
-  async moveGroup(group: GroupId, signaling: string, access: Access): Promise<void> {
+  override async moveGroup(group: GroupId, signaling: string, access: Access): Promise<void> {
     try {
       await this.#connection.use(async (database) => {
         const transaction = database.transaction('groups', 'readwrite', { durability: 'strict' });
@@ -93,7 +92,7 @@ export class IndexedDbDatabase implements Database {
     }
   }
 
-  async removeGroup(group: GroupId): Promise<void> {
+  override async removeGroup(group: GroupId): Promise<void> {
     try {
       await this.#connection.use(async (database) => {
         const [single, many] = [
@@ -116,32 +115,11 @@ export class IndexedDbDatabase implements Database {
     }
   }
 
-  storage(group: GroupId): Storage {
-    return new RecordedStorage(this.#records(group));
-  }
-
-  #records(group: GroupId): IndexedDbRecords {
+  protected override records(group: GroupId): IndexedDbRecords {
     return new IndexedDbRecords(this.#connection, group, this.#durability);
   }
 
-  /** What every store holds, and whether it checks out. */
-  async inspect(): Promise<StoreReport[]> {
-    const reports: StoreReport[] = [];
-    for (const record of await this.groups()) reports.push(await inspectStore(record, this.#records(record.group)));
-    return reports;
-  }
-
-  /**
-   * A store as the pieces of a file, which `flotilla inspect --import` loads.
-   * @throws RaftError NO_SUCH_GROUP
-   */
-  async *export(group: GroupId): AsyncGenerator<Uint8Array> {
-    const record = (await this.groups()).find((known) => known.group === group);
-    if (record === undefined) throw new RaftError('NO_SUCH_GROUP', `this database has no group ${group}`);
-    yield* exportStore(record, this.#records(group));
-  }
-
-  close(): Promise<void> {
+  override close(): Promise<void> {
     return this.#connection.close();
   }
 }

@@ -8,6 +8,7 @@ import type { GroupId } from '../ids.ts';
 import type { Change, ClaimedRecords, GroupRecords, OrderedTable, StoredRecords } from './group-records.ts';
 import { lastNumber, orderedKey, orderedRange, singleKey } from './level-keys.ts';
 import type { Durability } from './storage.ts';
+import { Turns } from './turns.ts';
 
 export type Level = ClassicLevel<string, Uint8Array>;
 
@@ -15,13 +16,11 @@ type Operation =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
   | { readonly type: 'del'; readonly key: string };
 
-/**
- * Who has the records of a group, and the end of what is being done with them. LevelDB keeps other processes out, so that
- * this is all the fencing that there is to do.
- */
+/** Who has the records of a group. LevelDB keeps other processes out, so that this is all the fencing that there is to do. */
 export class Ownership {
+  /** What is done with the records is done one after the other. */
+  readonly turns: Turns = new Turns();
   #owner: unknown = null;
-  #last: Promise<unknown> = Promise.resolve();
 
   claim(owner: unknown): void {
     this.#owner = owner;
@@ -31,13 +30,6 @@ export class Ownership {
   check(owner: unknown): void {
     if (this.#owner === owner) return;
     throw new RaftError('STORAGE_LOST', 'this storage was loaded again since; this member writes nothing any more');
-  }
-
-  /** Does one thing after the other. */
-  after<Result>(action: () => Promise<Result>): Promise<Result> {
-    const result = this.#last.then(action);
-    this.#last = result.catch(() => undefined);
-    return result;
   }
 }
 
@@ -108,12 +100,6 @@ export class LevelRecords implements GroupRecords {
     return { sync: this.#asked === 'strict' };
   }
 
-  /** Makes the records those of a file. */
-  fill(changes: readonly Change[]): Promise<void> {
-    this.#ownership.claim(this);
-    return this.commit(changes);
-  }
-
   commit(changes: readonly Change[]): Promise<void> {
     return this.#do('writing to the storage', async () => {
       this.#ownership.check(this);
@@ -145,7 +131,7 @@ export class LevelRecords implements GroupRecords {
 
   async #do<Result>(what: string, action: () => Promise<Result>): Promise<Result> {
     try {
-      return await this.#ownership.after(action);
+      return await this.#ownership.turns.take(action);
     } catch (cause) {
       throw failed(what, cause);
     }

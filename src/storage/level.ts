@@ -7,13 +7,11 @@ import { RaftError } from '../errors.ts';
 import { type Access, isAccess } from '../identity/access.ts';
 import { type HostIdentity, identityOf, type KeyBytes, makeKeyBytes } from '../identity/host-keys.ts';
 import { type GroupId, type HostId, isGroupId, isMemberId } from '../ids.ts';
-import type { Database, GroupRecord } from './database.ts';
-import { exportStore, inspectStore, readStoreFile, type StoreReport } from './inspection.ts';
+import type { GroupRecord } from './database.ts';
 import { groupKey, groupsRange, hostKey, layoutKey, orderedRange, singleKey } from './level-keys.ts';
 import { failed, type Level, LevelRecords, Ownership } from './level-records.ts';
-import { RecordedStorage } from './recorded-storage.ts';
+import { RecordedDatabase } from './recorded-database.ts';
 import { open as openRecord, seal } from './records.ts';
-import type { Storage } from './storage.ts';
 
 /** The keys, and what lies where; records have versions of their own. */
 const layoutVersion = 1;
@@ -35,14 +33,15 @@ const maxTextLength = 4096;
 
 const isText = (text: string): text is string => text.length <= maxTextLength;
 
-export class LevelDatabase implements Database {
-  readonly host: HostId;
-  readonly keys: CryptoKeyPair;
+export class LevelDatabase extends RecordedDatabase {
+  override readonly host: HostId;
+  override readonly keys: CryptoKeyPair;
   readonly #level: Level;
   readonly #durability: 'strict' | 'relaxed';
   readonly #ownerships: Map<GroupId, Ownership> = new Map();
 
   private constructor(level: Level, { host, keys }: HostIdentity, durability: 'strict' | 'relaxed') {
+    super();
     this.#level = level;
     this.host = host;
     this.keys = keys;
@@ -74,7 +73,7 @@ export class LevelDatabase implements Database {
     }
   }
 
-  async groups(): Promise<readonly GroupRecord[]> {
+  override async groups(): Promise<readonly GroupRecord[]> {
     try {
       const records = await this.#level.values(groupsRange).all();
       return records.map((record) => openRecord('a record of the list of groups', record, readGroup));
@@ -83,7 +82,7 @@ export class LevelDatabase implements Database {
     }
   }
 
-  async addGroup(record: GroupRecord): Promise<void> {
+  override async addGroup(record: GroupRecord): Promise<void> {
     try {
       if ((await this.#level.get(groupKey(record.group))) !== undefined) {
         throw new RaftError('STORAGE_FAILED', `group ${record.group} is stored already`);
@@ -94,7 +93,7 @@ export class LevelDatabase implements Database {
     }
   }
 
-  async moveGroup(group: GroupId, signaling: string, access: Access): Promise<void> {
+  override async moveGroup(group: GroupId, signaling: string, access: Access): Promise<void> {
     const record = (await this.groups()).find((known) => known.group === group);
     try {
       if (record !== undefined) await this.#putGroup({ ...record, signaling, access });
@@ -108,9 +107,9 @@ export class LevelDatabase implements Database {
     return this.#level.put(groupKey(group), seal(fields), { sync: true });
   }
 
-  async removeGroup(group: GroupId): Promise<void> {
+  override async removeGroup(group: GroupId): Promise<void> {
     try {
-      await this.#ownership(group).after(async () => {
+      await this.#ownership(group).turns.take(async () => {
         const keys = [groupKey(group)];
         for (const table of ['starts', 'snapshots'] as const) keys.push(singleKey(table, group));
         for (const table of ['hardStates', 'entries', 'chunks'] as const) {
@@ -128,40 +127,8 @@ export class LevelDatabase implements Database {
     }
   }
 
-  storage(group: GroupId): Storage {
-    return new RecordedStorage(this.#records(group));
-  }
-
-  #records(group: GroupId): LevelRecords {
+  protected override records(group: GroupId): LevelRecords {
     return new LevelRecords(this.#level, group, this.#ownership(group), this.#durability);
-  }
-
-  /** What every store holds, and whether it checks out. */
-  async inspect(): Promise<StoreReport[]> {
-    const reports: StoreReport[] = [];
-    for (const record of await this.groups()) reports.push(await inspectStore(record, this.#records(record.group)));
-    return reports;
-  }
-
-  /**
-   * A store as the pieces of a file.
-   * @throws RaftError NO_SUCH_GROUP
-   */
-  async *export(group: GroupId): AsyncGenerator<Uint8Array> {
-    const record = (await this.groups()).find((known) => known.group === group);
-    if (record === undefined) throw new RaftError('NO_SUCH_GROUP', `this database has no group ${group}`);
-    yield* exportStore(record, this.#records(group));
-  }
-
-  /**
-   * Loads a store from a file, to be looked at: its member belongs to another host, and is not run by this one.
-   * @throws RaftError INVALID_ARGUMENT for what is no such file, STORAGE_FAILED when the group is there already
-   */
-  async import(file: Uint8Array): Promise<GroupId> {
-    const { record, changes } = readStoreFile(file);
-    await this.addGroup(record);
-    await this.#records(record.group).fill(changes);
-    return record.group;
   }
 
   #ownership(group: GroupId): Ownership {
@@ -170,7 +137,7 @@ export class LevelDatabase implements Database {
     return known;
   }
 
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     await this.#level.close();
   }
 }

@@ -181,7 +181,8 @@ export class MemoryStorage implements Storage {
 export class MemoryDatabase implements Database {
   readonly host: HostId;
   readonly keys: CryptoKeyPair;
-  readonly #groups: Map<GroupId, { readonly record: GroupRecord; readonly disk: MemoryDisk }> = new Map();
+  readonly #groups: Map<GroupId, GroupRecord> = new Map();
+  readonly #disks: Map<GroupId, MemoryDisk> = new Map();
 
   constructor({ host, keys }: HostIdentity) {
     this.host = host;
@@ -189,32 +190,35 @@ export class MemoryDatabase implements Database {
   }
 
   groups(): Promise<readonly GroupRecord[]> {
-    return Promise.resolve([...this.#groups.values()].map(({ record }) => record));
+    return Promise.resolve([...this.#groups.values()]);
   }
 
   addGroup(record: GroupRecord): Promise<void> {
     if (this.#groups.has(record.group)) {
       return Promise.reject(new RaftError('STORAGE_FAILED', `group ${record.group} is stored already`));
     }
-    this.#groups.set(record.group, { record, disk: new MemoryDisk() });
+    this.#groups.set(record.group, record);
     return Promise.resolve();
   }
 
   moveGroup(group: GroupId, signaling: string, access: Access): Promise<void> {
-    const found = this.#groups.get(group);
-    if (found !== undefined) this.#groups.set(group, { ...found, record: { ...found.record, signaling, access } });
+    const record = this.#groups.get(group);
+    if (record !== undefined) this.#groups.set(group, { ...record, signaling, access });
     return Promise.resolve();
   }
 
   removeGroup(group: GroupId): Promise<void> {
+    // Whoever still has the store writes nothing into it any more.
+    this.#disks.get(group)?.claim(null);
+    this.#disks.delete(group);
     this.#groups.delete(group);
     return Promise.resolve();
   }
 
   storage(group: GroupId): Storage {
-    const found = this.#groups.get(group);
-    if (found === undefined) throw new RaftError('NO_SUCH_GROUP', `this host has no group ${group}`);
-    return new MemoryStorage(found.disk);
+    const disk = this.#disks.get(group) ?? new MemoryDisk();
+    this.#disks.set(group, disk);
+    return new MemoryStorage(disk);
   }
 
   close(): Promise<void> {

@@ -55,17 +55,17 @@ export function seal(payload: unknown): Uint8Array {
 /**
  * Reads a record. Byte strings in it are views into it.
  * @param name how an error names the record
+ * @param advice what to do about a damaged one
  * @throws RaftError STORAGE_CORRUPT
  */
 export function open<Content>(
   name: string,
   record: unknown,
   read: (fields: FieldReader, version: number) => Content,
+  advice = 'this member cannot go on, join the group as a new one',
 ): Content {
   const corrupt = (what: string, cause?: unknown): RaftError =>
-    new RaftError('STORAGE_CORRUPT', `${name} ${what}; this member cannot go on, join the group as a new one`, {
-      cause,
-    });
+    new RaftError('STORAGE_CORRUPT', `${name} ${what}; ${advice}`, { cause });
   if (!(record instanceof Uint8Array) || record.byteLength < headerBytes) throw corrupt('is not a record');
   const view = new DataView(record.buffer, record.byteOffset, record.byteLength);
   if (view.getUint32(0, true) !== crc32c(record.subarray(checksumBytes))) throw corrupt('fails its checksum');

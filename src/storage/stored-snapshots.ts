@@ -5,7 +5,7 @@
 import type { Snapshot } from '../core/types.ts';
 import { crc32c } from '../encoding/crc32c.ts';
 import { RaftError } from '../errors.ts';
-import type { Change, GroupRecords } from './group-records.ts';
+import type { Change, RecordReader } from './group-records.ts';
 import {
   type Chunk,
   decodeChunk,
@@ -151,7 +151,7 @@ export class StoredSnapshots {
    * Reads bytes of a kept snapshot, fewer where it ends.
    * @throws RaftError STORAGE_FAILED when it is not kept, STORAGE_CORRUPT when the bytes are not those that were staged
    */
-  async read(records: GroupRecords, { id, index }: Snapshot, offset: number, length: number): Promise<Uint8Array> {
+  async read(records: RecordReader, { id, index }: Snapshot, offset: number, length: number): Promise<Uint8Array> {
     const found = this.#find(id);
     if (found === undefined) throw gone(index);
     const { slot, snapshot } = found;

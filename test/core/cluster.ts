@@ -20,6 +20,7 @@ import type {
   EntryKind,
   HardState,
   Index,
+  LogStart,
   Message,
   NodeId,
   PersistentState,
@@ -274,9 +275,15 @@ export class Member {
     else this.raft.partRead(read, data.subarray(read.offset, read.offset + read.length));
   }
 
+  get snapshotPoint(): LogStart {
+    const point = this.raft.snapshotPoint();
+    if (point === null) throw new Error(`${this.id} has a snapshot that waits to be applied`);
+    return point;
+  }
+
   /** Takes a snapshot of what is applied; the next output makes it the newest one. */
   takeSnapshot(id = `by ${this.id}`): Snapshot {
-    const point = this.raft.snapshotPoint();
+    const point = this.snapshotPoint;
     const data = this.status.configuration.witnesses.includes(this.id)
       ? new Uint8Array(0)
       : encodeMachine(this.applied);

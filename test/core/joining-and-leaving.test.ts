@@ -462,6 +462,28 @@ describe('a member that is removed', () => {
     },
   );
 
+  test('M12 and that is started again, with what it had then, is told again at its first question, and disturbs nobody', () => {
+    const cluster = led();
+    cluster.isolate('c');
+    cluster.change('a', 'remove c');
+    cluster.settle();
+    cluster.heal();
+    cluster.tick(60);
+    expect(cluster.member('c').status.removed).toBe(true);
+    for (let start = 0; start < 3; start++) {
+      cluster.member('c').restart();
+      // That it was told is not on its disk, nor is the change that removed it.
+      expect(cluster.member('c').status).toMatchObject({ removed: false, role: 'follower' });
+      expect(cluster.shape('c')).toBe('a b c');
+      cluster.trace.length = 0;
+      cluster.tick(60);
+      expect(cluster.member('c').status).toMatchObject({ removed: true, role: 'follower', term: 1 });
+      expect(cluster.member('a').status).toMatchObject({ role: 'leader', term: 1 });
+      const asked = cluster.trace.filter((event) => event.node === node('c') && event.name.startsWith('SendRequest'));
+      expect(asked.map(({ name }) => name)).toEqual(['SendRequestPreVote', 'SendRequestPreVote']);
+    }
+  });
+
   test('M12 is told although a probe of it was not answered yet', () => {
     const cluster = led();
     cluster.cut('c', 'a', 'one-way');

@@ -226,6 +226,30 @@ describe('a group', () => {
     expect(reasons).toEqual(['CLOSED', 'late CLOSED']);
   });
 
+  test('D8 whose member stops by itself is not open any more: others notice at once, and it can be opened again', async () => {
+    const tabs = new Tabs();
+    const { hosts, groups } = await tabs.found(3);
+    const [, host] = hosts;
+    const [first, broken] = groups as [List, List, List];
+    const reasons: string[] = [];
+    broken.on('stopped', ({ code }) => reasons.push(code));
+    // Somebody else takes its store.
+    const thief = tabs.databases[1]?.storage(broken.id);
+    await tabs.outcome(new Promise((done) => thief?.load(done)));
+    expect(await tabs.outcome(first.propose('x'))).toBe(1);
+    await tabs.until(() => reasons.length > 0, 'the end of its member');
+    expect(reasons).toEqual(['STORAGE_LOST']);
+    expect(broken.status()).toMatchObject({ phase: 'stopped', stopped: { code: 'STORAGE_LOST' } });
+    expect(host?.openGroups).toBe(0);
+    const connected = () => first.status().member?.members.find(({ id }) => id === broken.memberId)?.connected;
+    await tabs.until(() => connected() === false, 'its absence to be noticed');
+    const [record] = (await host?.groups()) ?? [];
+    if (host === undefined || record === undefined) throw new Error('the group is gone');
+    const again = await tabs.outcome(host.open(list, record));
+    await tabs.until(() => again.state.length === 1, 'its state');
+    expect(await tabs.outcome(again.propose('y'))).toBe(2);
+  });
+
   test('that is never founded ends its commands when their time is over: certainly not done', async () => {
     const tabs = new Tabs();
     const group = await tabs.open(0).create(list, broker, 2);

@@ -8,6 +8,7 @@ import { makeIdentity } from '../../src/identity/host-keys.ts';
 import { decodeInvite } from '../../src/identity/invite.ts';
 import type { HostId, NodeId } from '../../src/ids.ts';
 import { defineMachine, type ReducerMachine } from '../../src/machine/reducer.ts';
+import type { Database } from '../../src/storage/database.ts';
 import { MemoryDatabase } from '../../src/storage/memory.ts';
 import { MemoryNetwork } from '../../src/transport/memory.ts';
 import type { PeerLink } from '../../src/transport/transport.ts';
@@ -33,7 +34,7 @@ export class Tabs {
   readonly network: MemoryNetwork = new MemoryNetwork((run) => {
     this.clock.after(this.delayMs, run);
   });
-  readonly databases: MemoryDatabase[] = [];
+  readonly databases: Database[] = [];
   #random = 0;
 
   open(number: number, exclusions?: () => Exclusions): Host {
@@ -43,7 +44,7 @@ export class Tabs {
       database,
       clock: this.clock,
       ...(exclusions && { exclusions }),
-      connector: this.network.connector(host),
+      connector: this.network.connector(database.host),
       fillRandom: (bytes) => {
         this.#random++;
         bytes.forEach((_, i) => (bytes[i] = (this.#random * 37 + i * 11 + number) & 0xff));

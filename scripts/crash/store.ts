@@ -20,7 +20,7 @@ import { History } from './history.ts';
 
 export const group = 'GGGGGGGGGGGGGGGGGGGGGG' as GroupId;
 
-const victim = fileURLToPath(new URL('node-victim.ts', import.meta.url));
+const victim = fileURLToPath(new URL('store-process.ts', import.meta.url));
 const longestLifeMs = 600;
 
 /** What may have been written when the last acknowledgement was: batches on their way, and their number is known. */
@@ -44,7 +44,7 @@ function read(storage: Storage, snapshot: Snapshot): Promise<Uint8Array> {
   });
 }
 
-export class NodeVictim {
+export class StoreVictim {
   readonly #directory: string = mkdtempSync(join(tmpdir(), 'flotilla-crash-'));
   readonly #random: Random;
   readonly #seed: number;

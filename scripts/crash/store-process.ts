@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs';
 import { LevelDatabase } from '../../src/node/index.ts';
-import { group } from './node.ts';
+import { group } from './store.ts';
 import { History } from './history.ts';
 
 const [directory = '', seed = '0', done = '0'] = process.argv.slice(2);
