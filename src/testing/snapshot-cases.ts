@@ -194,6 +194,43 @@ export function acceptSnapshots(accept: Accept): void {
     equal((await store.reopen())?.entries.length, 31, 'the length of the log');
   });
 
+  accept(
+    'gives a read the bytes of its snapshot or fails it, whatever becomes of the snapshot meanwhile',
+    async (place) => {
+      const store = await founded(place);
+      const random = seededRandom(3);
+      const all = [5, 9, 13, 17, 21, 25].map((index) => sample(index, 70_000 + index));
+      const reads: Promise<void>[] = [];
+      let failed = 0;
+      for (const [i, next] of all.entries()) {
+        const staged = stageAll(store, next, 30_000);
+        const promoted = store.write({ snapshot: next.snapshot });
+        for (const { snapshot, bytes } of all.slice(0, i)) {
+          const offset = random.below(snapshot.bytes);
+          const wanted = bytes.subarray(offset, offset + 50_000);
+          const read = store.read(snapshot, offset, 50_000).then(
+            (found) => {
+              equal(crc32c(found), crc32c(wanted), `bytes of the snapshot of ${snapshot.index}`);
+            },
+            (error: unknown) => {
+              failed++;
+              equal((error as { code?: unknown }).code, 'STORAGE_FAILED', 'the error of a read');
+            },
+          );
+          reads.push(read);
+        }
+        if (random.below(2) === 0) await promoted;
+        reads.push(
+          staged.then(() => undefined),
+          promoted,
+        );
+      }
+      await Promise.all(reads);
+      // Of those before the last two, nothing is left to read.
+      if (failed < 3) throw new Error(`only ${failed} reads failed`);
+    },
+  );
+
   accept('keeps the snapshots of two stores of one database apart', async (place) => {
     const [one, other] = [await founded(place), await Store.open(place.openOther)];
     await other.write(founding);

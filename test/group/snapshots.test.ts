@@ -40,6 +40,29 @@ describe('a member', () => {
     }
   });
 
+  test('S8 takes a snapshot after so many bytes, or after as many as the last one has, if that is more', () => {
+    const group = new World(list, ['a', 'b', 'c'], {
+      snapshots: { entries: 1e9, bytes: 10_000 },
+      raft: { electionTicks: 20, trailingEntries: 0 },
+    });
+    const leader = group.elect();
+    const { storage } = group.seat(leader);
+    const taken: number[] = [];
+    const write = storage.write.bind(storage);
+    storage.write = (batch, done) => {
+      if (batch.snapshot) taken.push(batch.snapshot.bytes);
+      write(batch, done);
+    };
+    // Ten times the limit: the state grows with each, and so does the distance to the next.
+    for (let i = 0; i < 100; i++) proposeAll(group, leader, 1, 'x'.repeat(1000));
+    group.clock.pass(1000);
+    expect(taken[0]).toBeGreaterThan(9_000);
+    expect(taken[0]).toBeLessThan(30_000);
+    for (const [i, bytes] of taken.slice(1).entries()) expect(bytes).toBeGreaterThan(1.5 * (taken[i] ?? 0));
+    expect(taken.length).toBeGreaterThan(2);
+    expect(taken.length).toBeLessThan(6);
+  });
+
   test('starts from its snapshot and the log behind it', () => {
     const group = new World(list, ['a', 'b', 'c'], everyTen);
     const leader = group.elect();

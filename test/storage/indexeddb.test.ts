@@ -125,6 +125,24 @@ describe('the IndexedDB store, when the disk lies', () => {
     expect((await store.reopen())?.entries).toHaveLength(4);
   });
 
+  test('the bytes of a snapshot that was not staged to its end are gone from the disk with the first write after a crash', async () => {
+    const name = `corrupt-${++databases}`;
+    const database = await IndexedDbDatabase.open(name);
+    const store = await Store.open(() => Promise.resolve(database.storage(group)));
+    const data = new Uint8Array(200_000);
+    const snapshot = { ...start, index: 2, term: 1, id: 'kept', bytes: data.byteLength, checksum: crc32c(data) };
+    await store.write({ ...founding, entries: range(1, 3, 1) });
+    await store.stage({ snapshot, offset: 0, data });
+    await store.write({ snapshot });
+    await store.stage({ snapshot: { index: 3, id: 'cut off' }, offset: 0, data: data.subarray(0, 100_000) });
+    const raw = await openDB(name);
+    expect(await raw.getAllKeys('chunks')).toHaveLength(4 + 2);
+    expect((await store.reopen())?.snapshot?.id).toBe('kept');
+    await store.write({ hardState: { term: 1, vote: null, commit: 2 } });
+    expect(await raw.getAllKeys('chunks')).toHaveLength(4);
+    expect(await store.read(snapshot, 0, 200_000)).toEqual(data);
+  });
+
   test('a list of snapshots that is none stops the member', async () => {
     const { raw, storage } = await prepared();
     await raw.put('snapshots', Uint8Array.of(1, 2, 3, 4, 5, 6), group);

@@ -19,7 +19,10 @@ afterAll(() => {
   rmSync(root, { recursive: true });
 });
 
-describe('the LevelDB store', () => {
+describe.each([
+  ['the LevelDB store', false],
+  ['the LevelDB store, when completions come late and out of order', true],
+])('%s', (_, isJumbled) => {
   const place = async () => {
     const level = new ClassicLevel<string, Uint8Array>(fresh(), { keyEncoding: 'utf8', valueEncoding: 'view' });
     await level.open();
@@ -27,6 +30,7 @@ describe('the LevelDB store', () => {
     return faultyPlace(
       (id) => Promise.resolve(new LevelRecords(level, id, ownerships.get(id) ?? new Ownership(), 'strict')),
       () => level.close(),
+      isJumbled,
     );
   };
   for (const accepted of storageAcceptance(place)) test(accepted.name, () => accepted.run());

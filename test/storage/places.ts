@@ -1,4 +1,5 @@
 /** What the tests of the stores share: names, and a place to store in for each case of the acceptance suite. */
+import { seededRandom } from '../../src/core/random.ts';
 import type { NodeId } from '../../src/core/types.ts';
 import type { Access } from '../../src/identity/access.ts';
 import type { GroupId, HostId } from '../../src/ids.ts';
@@ -22,12 +23,16 @@ export const record = (id: GroupId): GroupRecord => ({
   founders: null,
 });
 
-/** A place made of records, with faults. */
+/**
+ * A place made of records, with faults.
+ * @param isJumbled whether completions come late, and in another order than they would
+ */
 export function faultyPlace(
   records: (id: GroupId) => Promise<GroupRecords>,
   dispose: () => Promise<void>,
+  isJumbled: boolean,
 ): StorageHarness {
-  const faults = new Faults();
+  const faults = new Faults(isJumbled ? seededRandom(5) : null);
   const open = async (id: GroupId): Promise<Storage> =>
     new RecordedStorage(new FaultyRecords(await records(id), faults));
   return {

@@ -23,7 +23,10 @@ describe('the memory store', () => {
 
 let databases = 0;
 
-describe('the IndexedDB store', () => {
+describe.each([
+  ['the IndexedDB store', false],
+  ['the IndexedDB store, when completions come late and out of order', true],
+])('%s', (_, isJumbled) => {
   const fresh = () => {
     const name = `acceptance-${++databases}`;
     const connections: Connection[] = [];
@@ -37,6 +40,7 @@ describe('the IndexedDB store', () => {
         async () => {
           await Promise.all(connections.map((connection) => connection.close()));
         },
+        isJumbled,
       ),
     );
   };
