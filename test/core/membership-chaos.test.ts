@@ -4,7 +4,7 @@
  * members crash. A failing schedule is named by its seed.
  */
 import { expect, test } from 'vitest';
-import { isJoint, isMember, type MembershipStep, membersOf } from '../../src/core/configuration.ts';
+import { isJoint, isMember, membersOf, type MemberStep } from '../../src/core/configuration.ts';
 import type { Transition } from '../../src/core/membership.ts';
 import { type Random, seededRandom } from '../../src/core/random.ts';
 import { type Rules, standardRules } from '../../src/core/rules.ts';
@@ -52,9 +52,9 @@ interface Exam {
 }
 
 /** A change that a leader might be asked for at this moment. Nobody comes twice under one id (M10). */
-function someSteps(leader: Member, moment: number, random: Random): MembershipStep[] {
+function someSteps(leader: Member, moment: number, random: Random): MemberStep[] {
   const members = membersOf(leader.raft.configuration);
-  const steps: MembershipStep[] = [];
+  const steps: MemberStep[] = [];
   const count = 1 + (random.below(3) === 0 ? random.below(3) : 0);
   for (let i = 0; i < count; i++) {
     const old = members[random.below(members.length)] ?? leader.id;
