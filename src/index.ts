@@ -10,16 +10,18 @@ import { useHost } from './host/tab.ts';
 import { type GroupId, isGroupId } from './ids.ts';
 import { type MachineDefinition, maxMachineNameLength } from './machine/machine.ts';
 
+export type { MemberKind } from './core/configuration.ts';
 export type { RoleName } from './core/trace.ts';
 export type { NodeId } from './core/types.ts';
 export { type Outcome, RaftError, type RaftErrorCode } from './errors.ts';
 export type { LogEntry, MemberStatus } from './group/member-status.ts';
 export type { PeerStatus } from './group/peers.ts';
 export type { Group, GroupEvents, GroupStatus, ProposeOptions } from './host/group.ts';
+export type { ChangeOptions, MemberEntry, Members, RemoveOptions } from './host/members.ts';
 export type { LinkPath, LinkStatistics } from './transport/link.ts';
 export { hasInvite } from './identity/invite.ts';
 export type { RefusalReason } from './identity/refusals.ts';
-export type { GroupId } from './ids.ts';
+export type { GroupId, HostId } from './ids.ts';
 export { type ByteMachine, type ByteMachineOptions, defineByteMachine } from './machine/byte-machine.ts';
 export { type ApplyContext, type MachineDefinition, validateCommand } from './machine/machine.ts';
 export { type Applied, defineMachine, type MachineOptions, type ReducerMachine } from './machine/reducer.ts';
@@ -83,8 +85,8 @@ function checkMachine({ name }: { readonly name: string }): void {
 }
 
 /**
- * Creates a group with a new id. It is founded when `founders` members are there, and takes no others; give them its
- * `invite`. Commands can be proposed at once, and wait for the founding.
+ * Creates a group with a new id. It is founded when `founders` members are there, which vote; give them its `invite`. Whoever
+ * comes later becomes a learner. Commands can be proposed at once, and wait for the founding.
  * @throws RaftError INVALID_ARGUMENT, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
  */
 export async function createGroup<State, Command, Result>(
@@ -105,8 +107,9 @@ export async function createGroup<State, Command, Result>(
 }
 
 /**
- * Joins a group by its invite; a tab that has a member of it already opens that one. The group's `stopped` event says
- * GROUP_FULL when all its members are others.
+ * Joins a group by its invite; a tab that has a member of it already opens that one. Who comes before the founding is one
+ * of the founding members while there is room; who comes later becomes a learner. The group's `stopped` event says
+ * GROUP_FULL when it takes no more learners, REMOVED when this tab's member was removed, and BANNED when this tab was banned.
  * @throws RaftError INVALID_INVITE, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
  */
 export async function joinGroup<State, Command, Result>(
@@ -151,4 +154,13 @@ export async function listGroups(options: TabOptions = {}): Promise<readonly Sto
     const records = await host.groups();
     return records.map(({ group, machine }) => ({ id: group, machine }));
   });
+}
+
+/**
+ * Deletes the member that this tab has of a group, with all that it has stored, so that the tab can join again as another
+ * one. The group does not hear of it: have a voter removed before, or the group goes on missing it.
+ * @throws RaftError NO_SUCH_GROUP, INVALID_ARGUMENT when the group is open, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED
+ */
+export async function forgetGroup(id: GroupId, options: TabOptions = {}): Promise<void> {
+  await useHost(tabOptions(options), (host) => host.forget(id));
 }

@@ -1,5 +1,6 @@
 /** What can be set on a member, with what holds where nothing is said. */
 import type { RaftOptions } from '../core/options.ts';
+import { defaultMaxLearners } from './newcomers.ts';
 import { defaultProposalLimits, type ProposalLimits } from './proposals.ts';
 import { defaultSnapshotOptions, type SnapshotOptions } from './snapshots.ts';
 
@@ -9,6 +10,8 @@ export interface MemberOptions {
   readonly raft: Partial<RaftOptions>;
   readonly proposals: ProposalLimits;
   readonly snapshots: SnapshotOptions;
+  /** Learners that the group takes when newcomers ask; more can be added by hand. */
+  readonly maxLearners: number;
 }
 
 /** An election timeout of 1 to 2 s, a heartbeat every 100 ms. */
@@ -17,4 +20,5 @@ export const defaultMemberOptions: MemberOptions = {
   raft: { electionTicks: 20, heartbeatTicks: 2 },
   proposals: defaultProposalLimits,
   snapshots: defaultSnapshotOptions,
+  maxLearners: defaultMaxLearners,
 };

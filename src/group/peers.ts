@@ -1,10 +1,13 @@
 /** The members of a group as one of them sees them: who is linked to us, and what each last said of itself. */
+import type { MemberKind } from '../core/configuration.ts';
 import type { NodeId } from '../core/types.ts';
 import type { MemberReport, Report } from '../transport/messages.ts';
 import type { Transport } from '../transport/transport.ts';
 
 export interface PeerStatus {
   readonly id: NodeId;
+  /** As what it is in the group. */
+  readonly kind: MemberKind;
   readonly isSelf: boolean;
   /** Whether there is a link. One to a frozen tab looks open. */
   readonly connected: boolean;
@@ -14,7 +17,7 @@ export interface PeerStatus {
 
 export class Peers {
   readonly #id: NodeId;
-  readonly #members: () => readonly NodeId[];
+  readonly #members: () => readonly (readonly [NodeId, MemberKind])[];
   readonly #connected: Set<NodeId> = new Set();
   readonly #reports: Map<NodeId, MemberReport> = new Map();
   #toldLast = '';
@@ -22,7 +25,7 @@ export class Peers {
   changes = 0;
 
   /** @param members everybody in the configuration, in the order of ids */
-  constructor(id: NodeId, members: () => readonly NodeId[]) {
+  constructor(id: NodeId, members: () => readonly (readonly [NodeId, MemberKind])[]) {
     this.#id = id;
     this.#members = members;
   }
@@ -39,7 +42,7 @@ export class Peers {
   }
 
   receive({ from, role, term, leader, commit, applied, lastIndex }: Report): void {
-    if (!this.#members().includes(from)) return;
+    if (!this.#members().some(([id]) => id === from)) return;
     this.#reports.set(from, { role, term, leader, commit, applied, lastIndex });
     this.changes++;
   }
@@ -56,10 +59,10 @@ export class Peers {
 
   /** Every member, in the order of ids. */
   list(own: MemberReport): PeerStatus[] {
-    return this.#members().map((id) => {
+    return this.#members().map(([id, kind]) => {
       const isSelf = id === this.#id;
       const report = isSelf ? own : (this.#reports.get(id) ?? null);
-      return { id, isSelf, connected: isSelf || this.#connected.has(id), report };
+      return { id, kind, isSelf, connected: isSelf || this.#connected.has(id), report };
     });
   }
 }

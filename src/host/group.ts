@@ -9,7 +9,9 @@ import { encodeInvite } from '../identity/invite.ts';
 import type { GroupId } from '../ids.ts';
 import type { GroupRecord } from '../storage/database.ts';
 import type { GroupDiagnosis } from '../transport/transport.ts';
+import { Calls } from './calls.ts';
 import type { HostedGroup, HostedGroupListener, HostedGroupStatus } from './hosted-group.ts';
+import { Members } from './members.ts';
 
 export type GroupStatus = HostedGroupStatus;
 
@@ -62,6 +64,8 @@ export class Group<State, Command, Result> {
   readonly invite: string;
   /** Whoever has it can read along, and nothing else. */
   readonly readOnlyInvite: string;
+  /** Who is in the group, and what becomes of them. */
+  readonly members: Members;
   readonly #clock: Clock;
   readonly #actions: GroupActions;
   readonly #listeners: Listeners<State> = { state: new Set(), status: new Set(), stopped: new Set() };
@@ -79,6 +83,7 @@ export class Group<State, Command, Result> {
     this.readOnlyInvite = encodeInvite({ ...record, access: record.readOnlyAccess });
     this.#clock = clock;
     this.#actions = actions;
+    this.members = new Members(() => this.#here, new Calls(clock, () => this.#here.isFounded));
   }
 
   /** For the host: what it tells this group. */

@@ -16,7 +16,6 @@ import type { Database, GroupRecord } from '../storage/database.ts';
 import type { Storage } from '../storage/storage.ts';
 import { type Addressed, decodeFrame } from '../transport/codec.ts';
 import type { Connector, ConnectorFactory, PeerLink } from '../transport/transport.ts';
-import type { Exclusions } from './admission.ts';
 import { Group } from './group.ts';
 import { HostedGroup } from './hosted-group.ts';
 import { StorageWatch } from './storage-watch.ts';
@@ -26,8 +25,6 @@ export interface HostParts {
   readonly database: Database;
   readonly connector: ConnectorFactory;
   readonly clock: Clock;
-  /** Who may not enter a group here; left out, whoever has an invite may. Asked each time. */
-  readonly exclusions?: (group: GroupId) => Exclusions;
   /** How much this host stores, where somebody can say. */
   readonly estimateStorage?: () => Promise<StorageUse | null>;
   /** Fills an array with random bytes, fit for secrets. */
@@ -127,6 +124,22 @@ export class Host {
   }
 
   /**
+   * Deletes the member that this host has of a group, and all that it has stored. The group does not hear of it: a voter is
+   * to be removed from it before.
+   * @throws RaftError INVALID_ARGUMENT when it is open, NO_SUCH_GROUP, STORAGE_FAILED
+   */
+  async forget(group: GroupId): Promise<void> {
+    if (this.#groups.has(group) || this.#opening.has(group)) {
+      throw new RaftError('INVALID_ARGUMENT', 'the group is open in this tab: close it first');
+    }
+    const records = await this.groups();
+    if (!records.some((record) => record.group === group)) {
+      throw new RaftError('NO_SUCH_GROUP', 'this tab has no such group');
+    }
+    await this.#parts.database.removeGroup(group);
+  }
+
+  /**
    * Brings a member to work.
    * @throws RaftError CLOSED, INVALID_ARGUMENT when it is open already, WRONG_MACHINE, STORAGE_CORRUPT, STORAGE_FAILED
    */
@@ -176,7 +189,6 @@ export class Host {
         diagnose: () => this.#connector.diagnose(record.group),
       },
     );
-    const { exclusions } = this.#parts;
     const hosted = new HostedGroup<State, Command, Result>(
       {
         record,
@@ -186,7 +198,6 @@ export class Host {
         seed: [first, second, third],
         listener: group.listener,
         storageUse: () => this.#storageWatch.latest,
-        ...(exclusions && { exclusions: () => exclusions(record.group) }),
         ...(raft && { raft }),
       },
       persistent,
@@ -200,7 +211,7 @@ export class Host {
         credentials,
         broker: record.signaling,
         member: record.member,
-        mayEnter: (host, member) => hosted.mayEnter(host, member),
+        mayEnter: (_host, member) => hosted.mayEnter(member),
       },
       {
         met: (link) => {
@@ -251,11 +262,6 @@ export class Host {
     const count = (this.#badFrames.get(link) ?? 0) + 1;
     this.#badFrames.set(link, count);
     if (count >= maxBadFrames) link.close({ reason: 'refused', detail: 'too many frames that make no sense' });
-  }
-
-  /** Who may enter a group was changed: those who may not any more are put out, and told why. */
-  exclusionsChanged(group: GroupId): void {
-    this.#groups.get(group)?.hosted.exclusionsChanged();
   }
 
   /** Closes all groups, links and the database. Members elsewhere go on. */

@@ -1,90 +1,12 @@
 /** Hosts in virtual time, over links within the process: how groups are founded, joined, opened and closed. */
 import { describe, expect, test } from 'vitest';
 import { toBase64Url } from '../../src/encoding/base64url.ts';
-import type { Exclusions } from '../../src/host/admission.ts';
-import type { Group } from '../../src/host/group.ts';
-import { Host } from '../../src/host/host.ts';
 import { decodeInvite } from '../../src/identity/invite.ts';
 import { deriveCredentials } from '../../src/identity/access.ts';
-import { makeIdentity } from '../../src/identity/host-keys.ts';
 import type { HostId, NodeId } from '../../src/ids.ts';
 import { defineMachine } from '../../src/machine/reducer.ts';
-import { MemoryDatabase } from '../../src/storage/memory.ts';
-import { MemoryNetwork } from '../../src/transport/memory.ts';
 import type { PeerLink } from '../../src/transport/transport.ts';
-import { VirtualClock } from '../group/world.ts';
-
-const list = defineMachine({
-  name: 'list',
-  initial: [] as string[],
-  apply: (state, command: string) => ({ state: [...state, command], result: state.length + 1 }),
-});
-
-type List = Group<string[], string, number>;
-
-const broker = 'ws://broker.example';
-
-/** The hosts have ids in the order of their numbers; nobody asks here whether they have the key of it. */
-const { keys } = await makeIdentity();
-
-/** Tabs of one network. */
-class Tabs {
-  readonly clock = new VirtualClock();
-  readonly network = new MemoryNetwork((run) => {
-    this.clock.after(1, run);
-  });
-  readonly databases: MemoryDatabase[] = [];
-  #random = 0;
-
-  open(number: number, exclusions?: () => Exclusions): Host {
-    const host = toBase64Url(new Uint8Array(16).fill(number + 1)) as HostId;
-    const database = (this.databases[number] ??= new MemoryDatabase({ host, keys }));
-    return new Host({
-      database,
-      clock: this.clock,
-      ...(exclusions && { exclusions }),
-      connector: this.network.connector(host),
-      fillRandom: (bytes) => {
-        this.#random++;
-        bytes.forEach((_, i) => (bytes[i] = (this.#random * 37 + i * 11 + number) & 0xff));
-      },
-      idle: () => undefined,
-      release: () => undefined,
-    });
-  }
-
-  /** Lets time pass until something holds; storage and promises get their turns in between. */
-  async until(holds: () => boolean, what: string): Promise<void> {
-    for (let i = 0; i < 5000; i++) {
-      if (holds()) return;
-      this.clock.pass(5);
-      await new Promise(setImmediate);
-    }
-    throw new Error(`${what} did not come to hold`);
-  }
-
-  async outcome<Value>(promise: Promise<Value>): Promise<Value> {
-    let isDone = false;
-    const done = (): void => {
-      isDone = true;
-    };
-    promise.then(done, done);
-    await this.until(() => isDone, 'an outcome');
-    return promise;
-  }
-
-  /** A group of `count` tabs, founded. */
-  async found(count: number): Promise<{ hosts: Host[]; groups: List[] }> {
-    const hosts = Array.from({ length: count }, (_, i) => this.open(i));
-    const [first, ...others] = hosts;
-    if (first === undefined) throw new Error('no host');
-    const created = await first.create(list, broker, count);
-    const joined = await Promise.all(others.map((host) => host.join(list, decodeInvite(created.invite))));
-    const groups = [created, ...joined];
-    await this.until(() => groups.every((group) => (group.status().member?.leader ?? null) !== null), 'a leader');
-    return { hosts, groups };
-  }
-}
+import { broker, type List, list, Tabs } from './tabs.ts';
 
 const running = (group: List) => group.status().phase === 'running';
 
@@ -129,31 +51,22 @@ describe('founding', () => {
     await tabs.until(() => [first, third, again].every(running), 'the founding');
   });
 
-  test('excludes whoever comes too late, and forgets nothing but them', async () => {
-    const tabs = new Tabs();
-    const { groups } = await tabs.found(3);
-    const late = tabs.open(3);
-    const group = await late.join(list, decodeInvite(groups[0]?.invite ?? ''));
-    const reasons: string[] = [];
-    group.on('stopped', ({ code }) => reasons.push(code));
-    await tabs.until(() => group.status().phase === 'stopped', 'the refusal');
-    expect(group.status().stopped).toMatchObject({ code: 'GROUP_FULL' });
-    await tabs.until(() => reasons.length > 0, 'the event');
-    expect(reasons).toEqual(['GROUP_FULL']);
-    await expect(group.propose('x')).rejects.toMatchObject({ code: 'GROUP_FULL', outcome: 'not-done' });
-    expect(await late.groups()).toEqual([]);
-    expect(groups.every(running)).toBe(true);
-  });
-
-  test('refuses another machine', async () => {
+  test('refuses another machine, whoever has it: the founding goes on without it', async () => {
     const tabs = new Tabs();
     const first = await tabs.open(0).create(list, broker, 2);
     const other = { ...list, name: 'another list' };
+    const early = tabs.open(3);
+    const wrong = await early.join(other, decodeInvite(first.invite));
+    await tabs.until(() => wrong.status().phase === 'stopped', 'the refusal by the founder');
+    expect(wrong.status().stopped).toMatchObject({ code: 'WRONG_MACHINE' });
+    expect(await early.groups()).toEqual([]);
     const second = await tabs.open(1).join(list, decodeInvite(first.invite));
     await tabs.until(() => [first, second].every(running), 'the founding');
     const third = await tabs.open(2).join(other, decodeInvite(first.invite));
     await tabs.until(() => third.status().phase === 'stopped', 'the refusal');
     expect(third.status().stopped).toMatchObject({ code: 'WRONG_MACHINE' });
+    tabs.clock.pass(5000);
+    expect(first.members.list.map(({ id }) => id)).not.toContain(third.memberId);
   });
 
   test('tells a member that was closed in the middle of it when it is back', async () => {
@@ -455,7 +368,7 @@ describe('N1 whoever is linked', () => {
     const { state, member, received } = await intruder(tabs, a.readOnlyInvite);
     const to = a.memberId;
     state.link?.send(encodeFrame(a.id, { kind: 'HeartbeatResponse', from: member, to, term: 1, round: 0 }), 'control');
-    state.link?.send(encodeFrame(a.id, { kind: 'Join', member }), 'control');
+    state.link?.send(encodeFrame(a.id, { kind: 'Join', member, machine: list.name }), 'control');
     await tabs.until(() => received.length > 0, 'the list of members');
     expect(state.refusals).toEqual([]);
     const commands = [Uint8Array.of(1)];
@@ -468,42 +381,5 @@ describe('N1 whoever is linked', () => {
     expect(state.refusals).toEqual(['read-only']);
     expect(state.isClosed).toBe(true);
     expect(a.state).toEqual([]);
-  });
-});
-
-describe('whoever is excluded', () => {
-  const nobody = () => ({ banned: new Set<HostId>(), removed: new Set<NodeId>() });
-
-  test('by a ban does not come in, and nobody else is kept out', async () => {
-    const tabs = new Tabs();
-    const exclusions = nobody();
-    const first = await tabs.open(0, () => exclusions).create(list, broker, 2);
-    const second = tabs.open(1);
-    exclusions.banned.add(second.id);
-    const banned = await second.join(list, decodeInvite(first.invite));
-    const third = await tabs.open(2).join(list, decodeInvite(first.invite));
-    await tabs.until(() => [first, third].every(running), 'the founding with the third');
-    expect(banned.status().phase).toBe('founding');
-    expect(first.status().member?.members.map(({ id }) => id)).not.toContain(banned.memberId);
-  });
-
-  test('by removal, while it is there, is put out when that is known, and does not come back', async () => {
-    const tabs = new Tabs();
-    const exclusions = nobody();
-    const host = tabs.open(0, () => exclusions);
-    const first = await host.create(list, broker, 2);
-    const other = tabs.open(1);
-    const second = await other.join(list, decodeInvite(first.invite));
-    const connected = () => first.status().member?.members.map((member) => member.connected);
-    await tabs.until(() => connected()?.every(Boolean) === true, 'the two to be linked');
-    exclusions.removed.add(second.memberId);
-    expect(connected()).toEqual([true, true]);
-    host.exclusionsChanged(first.id);
-    await tabs.until(() => connected()?.includes(false) === true, 'the removed one to be out');
-    other.close();
-    const again = await tabs.open(1).join(list, decodeInvite(first.invite));
-    expect(again.memberId).toBe(second.memberId);
-    tabs.clock.pass(5000);
-    expect(connected()).toContain(false);
   });
 });

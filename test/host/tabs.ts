@@ -1,0 +1,81 @@
+/** Tabs of one network, in virtual time: real hosts, over links and databases within the process. */
+import { toBase64Url } from '../../src/encoding/base64url.ts';
+import type { Group } from '../../src/host/group.ts';
+import { Host } from '../../src/host/host.ts';
+import { makeIdentity } from '../../src/identity/host-keys.ts';
+import { decodeInvite } from '../../src/identity/invite.ts';
+import type { HostId } from '../../src/ids.ts';
+import { defineMachine, type ReducerMachine } from '../../src/machine/reducer.ts';
+import { MemoryDatabase } from '../../src/storage/memory.ts';
+import { MemoryNetwork } from '../../src/transport/memory.ts';
+import { VirtualClock } from '../group/world.ts';
+
+export const list: ReducerMachine<string[], string, number> = defineMachine({
+  name: 'list',
+  initial: [] as string[],
+  apply: (state: string[], command: string) => ({ state: [...state, command], result: state.length + 1 }),
+});
+
+export type List = Group<string[], string, number>;
+
+export const broker = 'ws://broker.example';
+
+/** The hosts have ids in the order of their numbers; nobody asks here whether they have the key of it. */
+const { keys } = await makeIdentity();
+
+export class Tabs {
+  readonly clock: VirtualClock = new VirtualClock();
+  readonly network: MemoryNetwork = new MemoryNetwork((run) => {
+    this.clock.after(1, run);
+  });
+  readonly databases: MemoryDatabase[] = [];
+  #random = 0;
+
+  open(number: number): Host {
+    const host = toBase64Url(new Uint8Array(16).fill(number + 1)) as HostId;
+    const database = (this.databases[number] ??= new MemoryDatabase({ host, keys }));
+    return new Host({
+      database,
+      clock: this.clock,
+      connector: this.network.connector(host),
+      fillRandom: (bytes) => {
+        this.#random++;
+        bytes.forEach((_, i) => (bytes[i] = (this.#random * 37 + i * 11 + number) & 0xff));
+      },
+      idle: () => undefined,
+      release: () => undefined,
+    });
+  }
+
+  /** Lets time pass until something holds; storage and promises get their turns in between. */
+  async until(holds: () => boolean, what: string): Promise<void> {
+    for (let i = 0; i < 5000; i++) {
+      if (holds()) return;
+      this.clock.pass(5);
+      await new Promise(setImmediate);
+    }
+    throw new Error(`${what} did not come to hold`);
+  }
+
+  async outcome<Value>(promise: Promise<Value>): Promise<Value> {
+    let isDone = false;
+    const done = (): void => {
+      isDone = true;
+    };
+    promise.then(done, done);
+    await this.until(() => isDone, 'an outcome');
+    return promise;
+  }
+
+  /** A group of `count` tabs, founded. */
+  async found(count: number): Promise<{ hosts: Host[]; groups: List[] }> {
+    const hosts = Array.from({ length: count }, (_, i) => this.open(i));
+    const [first, ...others] = hosts;
+    if (first === undefined) throw new Error('no host');
+    const created = await first.create(list, broker, count);
+    const joined = await Promise.all(others.map((host) => host.join(list, decodeInvite(created.invite))));
+    const groups = [created, ...joined];
+    await this.until(() => groups.every((group) => (group.status().member?.leader ?? null) !== null), 'a leader');
+    return { hosts, groups };
+  }
+}
