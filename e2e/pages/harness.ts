@@ -4,9 +4,12 @@ import { runPlan } from '../../src/simulation/run.ts';
 import {
   createGroup,
   defineMachine,
+  forgetGroup,
   type Group,
   joinGroup,
   listGroups,
+  type MemberEntry,
+  type NodeId,
   openGroup,
   RaftError,
   type StoredGroup,
@@ -48,6 +51,11 @@ export interface Harness {
   describe(error: unknown): string;
   /** Proposes, and times it; the error's code and outcome instead of an exception. */
   propose(command: string, timeoutMs?: number): Promise<{ result: number | string; ms: number }>;
+  members(): readonly MemberEntry[];
+  /** Calls `group.members`; gives `done`, or the error's code and outcome. */
+  change(call: 'promote' | 'demote' | 'remove' | 'ban' | 'unban' | 'transferLeadership', id: NodeId): Promise<string>;
+  /** Closes the group, and forgets it. */
+  forget(): Promise<void>;
   /** Resolves as soon as this page knows of a leader. */
   untilLeader(): Promise<void>;
   /** Proposes one command after the other, and gives the milliseconds that each took. */
@@ -81,6 +89,25 @@ const harness: Harness = {
     } catch (error) {
       return { result: describe(error), ms: performance.now() - start };
     }
+  },
+  members: () => harness.group?.members.list ?? [],
+  async change(call, id) {
+    try {
+      if (harness.group === null) throw new Error('no group');
+      const { members } = harness.group;
+      if (call === 'ban') await members.remove(id, { ban: true });
+      else await members[call](id);
+      return 'done';
+    } catch (error) {
+      return describe(error);
+    }
+  },
+  async forget() {
+    const { group } = harness;
+    if (group === null) return;
+    group.close();
+    harness.group = null;
+    await forgetGroup(group.id, tabOptions);
   },
   untilLeader: () =>
     new Promise((resolve) => {
