@@ -229,6 +229,7 @@ export class Host {
       },
     );
     this.#groups.set(record.group, { hosted: hosted as unknown as AnyHostedGroup, leave });
+    hosted.opened();
     return group;
   }
 

@@ -102,6 +102,8 @@ export class HostedGroup<State, Command, Result> {
   /** The founding members; empty where they are not known, or not any more. */
   #founders: readonly NodeId[] = [];
   #isBeginning = false;
+  /** The application has it: whatever ends it is an event now. */
+  #isOpen = false;
   /** We know that we are out of the group. */
   #isLeaving = false;
   /** What came while the beginning was on its way to the disk: others may be faster, and ask for our vote already. */
@@ -212,6 +214,12 @@ export class HostedGroup<State, Command, Result> {
   /** Whether a host may be in the group as that member, now that it has proven its key and an invite. */
   mayEnter(member: NodeId): Exclusion | null {
     return this.#door?.mayEnter(member) ?? null;
+  }
+
+  /** The group is in the hands of the application. A member that was removed shows what it has first, and ends then. */
+  opened(): void {
+    this.#isOpen = true;
+    this.#review();
   }
 
   /** There is a link to a host that is in this group too. */
@@ -395,7 +403,7 @@ export class HostedGroup<State, Command, Result> {
     if (member === null || this.stopped !== null) return;
     this.#door?.review();
     // M11: whoever leads goes when another one does.
-    if (member.exclusion === null || member.role === 'leader' || this.#isLeaving) return;
+    if (member.exclusion === null || member.role === 'leader' || !this.#isOpen || this.#isLeaving) return;
     this.#isLeaving = true;
     const exclusion = member.exclusion === 'banned' ? 'banned-key' : 'removed-incarnation';
     // So that we know it after a restart as well, without being told.

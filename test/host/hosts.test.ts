@@ -1,6 +1,7 @@
 /** Hosts in virtual time, over links within the process: how groups are founded, joined, opened and closed. */
 import { describe, expect, test } from 'vitest';
 import { toBase64Url } from '../../src/encoding/base64url.ts';
+import type { Host } from '../../src/host/host.ts';
 import { decodeInvite } from '../../src/identity/invite.ts';
 import { deriveCredentials } from '../../src/identity/access.ts';
 import type { HostId, NodeId } from '../../src/ids.ts';
