@@ -131,6 +131,22 @@ describe('a change', () => {
     expect(group.configurations(other).map(({ banned }) => banned)).toEqual([['x'], []]);
   });
 
+  test('M9 that is committed and undone, and whose author goes on asking, is not done again', () => {
+    const { group, leader } = Group.led();
+    const [author = ''] = group.followers();
+    const change = group.change(author, ban('x'));
+    group.loses = ({ kind, to }) => to === author && kind === 'AppendEntries';
+    group.clock.until(() => group.member(leader).configuration.banned.length > 0, 'the change');
+    group.done(group.change(leader, { kind: 'unban', prefix: 'x' }));
+    group.clock.pass(5000);
+    expect(group.sent.filter(({ kind }) => kind === 'ChangeRequest').length).toBeGreaterThan(2);
+    expect(change.outcome).toBeNull();
+    group.loses = () => false;
+    group.done(change);
+    group.settle();
+    expect(group.configurations(leader).map(({ banned }) => banned)).toEqual([['x'], []]);
+  });
+
   test('M9 by two authors that undo each other comes to one order, and each is done once', () => {
     const { group } = Group.led();
     const changes = ['a', 'b', 'c'].flatMap((name) => [
@@ -345,7 +361,10 @@ describe('newcomers', () => {
   });
 });
 
-/** Everybody asks for bans of his own, messages are lost, and leaders go: each ban comes into the log as its outcome says. */
+/**
+ * Everybody asks for bans of his own, somebody lifts them, messages are lost, and leaders go: each ban comes into the log as
+ * its outcome says, and if it were done twice it would be seen there.
+ */
 function randomChanges(seed: number): { done: number; failed: number } {
   const random = seededRandom(seed);
   const { group } = Group.led();
@@ -364,6 +383,9 @@ function randomChanges(seed: number): { done: number; failed: number } {
       });
     }
     group.clock.pass(random.below(300));
+    for (const prefix of group.leader === null ? [] : group.member(group.leader).configuration.banned) {
+      if (group.member(name).stopped === null) group.change(name, { kind: 'unban', prefix });
+    }
     if (random.below(8) === 0 && group.leader !== null) {
       const gone = group.leader;
       group.close(gone);
