@@ -5,9 +5,11 @@ import type { Credentials } from '../src/identity/access.ts';
 import { makeIdentity } from '../src/identity/host-keys.ts';
 import { type HostSigner, hostSigner } from '../src/identity/host-signer.ts';
 import type { NodeId } from '../src/ids.ts';
+import { encodeFrame } from '../src/transport/codec.ts';
 import type { Connect, Connection } from '../src/transport/connection.ts';
 import type { Lane } from '../src/transport/link.ts';
 import { Mesh } from '../src/transport/mesh.ts';
+import type { GroupMessage } from '../src/transport/messages.ts';
 import { simplePeer } from '../src/transport/simple-peer-connection.ts';
 import { plainTimers } from '../src/transport/timers.ts';
 import type { PeerLink, RefusalNotice } from '../src/transport/transport.ts';
@@ -31,6 +33,8 @@ export interface Intruder {
   readonly links: PeerLink[];
   readonly refusals: RefusalNotice[];
   readonly mesh: Mesh;
+  /** Says something to everybody it is linked to. */
+  send(message: GroupMessage): void;
   close(): void;
 }
 
@@ -68,6 +72,9 @@ export async function intrude(init: IntruderInit): Promise<Intruder> {
     links,
     refusals,
     mesh,
+    send: (message) => {
+      for (const link of links) link.send(encodeFrame(credentials.group, message), 'control');
+    },
     close: () => {
       mesh.close();
     },

@@ -1,6 +1,6 @@
 /** What tests do with pages of the harness. */
 import type { BrowserContext, Page } from 'playwright/test';
-import type { GroupDiagnosis, GroupStatus, TabOptions } from '../src/index.ts';
+import type { GroupDiagnosis, GroupStatus, MemberEntry, NodeId, TabOptions } from '../src/index.ts';
 import { expect } from './fixtures.ts';
 import type { Harness } from './pages/harness.ts';
 
@@ -20,6 +20,16 @@ export const status = (page: Page): Promise<GroupStatus | undefined> => page.eva
 export const state = (page: Page): Promise<readonly string[] | undefined> => page.evaluate(() => harness.group?.state);
 export const propose = (page: Page, command: string): Promise<{ result: number | string; ms: number }> =>
   page.evaluate((text) => harness.propose(text), command);
+export const members = (page: Page): Promise<readonly MemberEntry[]> => page.evaluate(() => harness.members());
+export const change = (page: Page, call: Parameters<Harness['change']>[0], id: NodeId): Promise<string> =>
+  page.evaluate(([what, of]) => harness.change(what, of), [call, id] as const);
+/** The member that a page has. */
+export const memberId = (page: Page): Promise<NodeId> =>
+  page.evaluate(() => {
+    if (harness.group === null) throw new Error('the page has no group');
+    return harness.group.memberId;
+  });
+export const join = (page: Page, invite: string): Promise<void> => page.evaluate((text) => harness.join(text), invite);
 export const diagnose = (page: Page): Promise<GroupDiagnosis | undefined> =>
   page.evaluate(() => harness.group?.diagnose());
 export const invites = (page: Page): Promise<{ full: string; readOnly: string }> =>

@@ -3,11 +3,17 @@
 export type RaftErrorCode =
   /** The call was given up through its `AbortSignal`. */
   | 'ABORTED'
+  /** The host of this member, or of the one named, is banned from the group, under whatever member it comes. */
+  | 'BANNED'
   /** More commands are waiting than this member holds; try again when some have ended. */
   | 'BUSY'
+  /** Leadership can go to voters only, and the member named is none. */
+  | 'CANNOT_LEAD'
+  /** Another change of the members has not ended yet; try again when it has. */
+  | 'CHANGE_IN_PROGRESS'
   /** The group, or this member, is closed. */
   | 'CLOSED'
-  /** The group was founded with its full number of members, and this tab is none of them. */
+  /** The group has as many learners as it takes, and this tab is none of them. */
   | 'GROUP_FULL'
   /** An argument does not have the form that the call takes. */
   | 'INVALID_ARGUMENT'
@@ -15,16 +21,26 @@ export type RaftErrorCode =
   | 'INVALID_INVITE'
   /** This member stopped, because a rule of the algorithm was found broken; `cause` names it. */
   | 'INVARIANT_VIOLATED'
+  /** The change would leave nobody who can lead. */
+  | 'LAST_VOTER'
+  /** The members are others than those that the change was meant for; look at them, and ask again. */
+  | 'MEMBERS_CHANGED'
+  /** There is no such member in the group; or this tab is none yet. */
+  | 'NOT_A_MEMBER'
+  /** The learner that is to vote does not keep up with the log yet; try again when it does. */
+  | 'NOT_CAUGHT_UP'
   /** This tab has no such group. */
   | 'NO_SUCH_GROUP'
   /** The environment lacks something that is needed, named in the message. */
   | 'NOT_SUPPORTED'
   /** There is no room for what has to be stored, and none could be made; this member stopped, others go on. */
   | 'QUOTA_EXCEEDED'
-  /** This tab has a read-only invite, and may not propose. */
+  /** This tab has a read-only invite, and may not propose; or the member named has one, and may not vote. */
   | 'READ_ONLY'
   /** The machine threw: the command changed nothing, on every member alike. */
   | 'REJECTED'
+  /** This member was removed from the group, for good: its tab may join again, as another member. */
+  | 'REMOVED'
   /** This member was away for so long that the group has forgotten its session: whether the command was done is unknown. */
   | 'SESSION_FORGOTTEN'
   /** A stored record cannot be right; `cause` or the message names it. */
@@ -37,6 +53,8 @@ export type RaftErrorCode =
   | 'STORAGE_LOST'
   /** No answer in time. */
   | 'TIMEOUT'
+  /** The group holds as many bans as it can; lift one first. */
+  | 'TOO_MANY_BANNED'
   /** The command, or what a member shows of itself, is larger than one may be. */
   | 'TOO_LARGE'
   /** The group runs a newer version of the machine than this code: this member stopped; reload with newer code. */

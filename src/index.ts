@@ -12,6 +12,7 @@ import { type RestoreAs, restoreKinds } from './storage/restoring.ts';
 import { type GroupId, isGroupId } from './ids.ts';
 import { type MachineDefinition, maxMachineNameLength } from './machine/machine.ts';
 
+export type { MemberKind } from './core/configuration.ts';
 export type { RoleName } from './core/trace.ts';
 export type { NodeId } from './core/types.ts';
 export { type Outcome, RaftError, type RaftErrorCode } from './errors.ts';
@@ -23,12 +24,13 @@ export type { ReadableStore } from './host/source.ts';
 export type { GroupStatus } from './host/status.ts';
 export type { PendingCommand, Proposed } from './host/proposing.ts';
 export type { ReadOptions, ReadResult } from './host/reading.ts';
+export type { ChangeOptions, MemberEntry, Members, RemoveOptions } from './host/members.ts';
 export type { LinkPath, LinkStatistics } from './transport/link.ts';
 export type { Presence, PresenceEvents, PresenceSnapshot, Present, Unfit } from './host/presence.ts';
 export { definePresence, type PresenceDefinition, type PresenceOptions } from './host/presence-definition.ts';
 export { hasInvite } from './identity/invite.ts';
 export type { RefusalReason } from './identity/refusals.ts';
-export type { GroupId } from './ids.ts';
+export type { GroupId, HostId } from './ids.ts';
 export { type ByteMachine, type ByteMachineOptions, defineByteMachine } from './machine/byte-machine.ts';
 export { type ApplyContext, type MachineDefinition, validateCommand } from './machine/machine.ts';
 export { type Applied, defineMachine, type MachineOptions, type ReducerMachine } from './machine/reducer.ts';
@@ -111,8 +113,8 @@ function checkMachine({ name }: { readonly name: string }): void {
 }
 
 /**
- * Creates a group with a new id. It is founded when `founders` members are there, and takes no others; give them its
- * `invite`. Commands can be proposed at once, and wait for the founding.
+ * Creates a group with a new id. It is founded when `founders` members are there, which vote; give them its `invite`. Whoever
+ * comes later becomes a learner. Commands can be proposed at once, and wait for the founding.
  * @throws RaftError INVALID_ARGUMENT, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
  */
 export async function createGroup<State, Command, Result, Value = unknown>(
@@ -133,8 +135,9 @@ export async function createGroup<State, Command, Result, Value = unknown>(
 }
 
 /**
- * Joins a group by its invite; a tab that has a member of it already opens that one. The group's `stopped` event says
- * GROUP_FULL when all its members are others.
+ * Joins a group by its invite; a tab that has a member of it already opens that one. Who comes before the founding is one
+ * of the founding members while there is room; who comes later becomes a learner. The group's `stopped` event says
+ * GROUP_FULL when it takes no more learners, REMOVED when this tab's member was removed, and BANNED when this tab was banned.
  * @throws RaftError INVALID_INVITE, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
  */
 export async function joinGroup<State, Command, Result, Value = unknown>(
@@ -208,4 +211,13 @@ export async function listGroups(options: TabOptions = {}): Promise<readonly Sto
     const records = await host.groups();
     return records.map(({ group, machine }) => ({ id: group, machine }));
   });
+}
+
+/**
+ * Deletes the member that this tab has of a group, with all that it has stored, so that the tab can join again as another
+ * one. The group does not hear of it: have a voter removed before, or the group goes on missing it.
+ * @throws RaftError NO_SUCH_GROUP, INVALID_ARGUMENT when the group is open, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED
+ */
+export async function forgetGroup(id: GroupId, options: TabOptions = {}): Promise<void> {
+  await useHost(tabOptions(options), (host) => host.forget(id));
 }

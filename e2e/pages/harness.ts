@@ -5,6 +5,7 @@ import {
   createGroup,
   defineMachine,
   exportStore,
+  forgetGroup,
   type Group,
   type GroupId,
   importStore,
@@ -12,6 +13,8 @@ import {
   inspectStoreFile,
   joinGroup,
   listGroups,
+  type MemberEntry,
+  type NodeId,
   openGroup,
   RaftError,
   type RestoreAs,
@@ -68,6 +71,11 @@ export interface Harness {
   propose(command: string, timeoutMs?: number): Promise<{ result: number | string; ms: number }>;
   /** Proposes a text of so many characters that cannot be compressed much. */
   proposeNoise(length: number): Promise<{ result: number | string; ms: number }>;
+  members(): readonly MemberEntry[];
+  /** Calls `group.members`; gives `done`, or the error's code and outcome. */
+  change(call: 'promote' | 'demote' | 'remove' | 'ban' | 'unban' | 'transferLeadership', id: NodeId): Promise<string>;
+  /** Closes the group, and forgets it. */
+  forget(): Promise<void>;
   /** Resolves as soon as this page knows of a leader. */
   untilLeader(): Promise<void>;
   /** Proposes one command after the other, and gives the milliseconds that each took. */
@@ -118,6 +126,25 @@ const harness: Harness = {
     const bytes = crypto.getRandomValues(new Uint8Array(Math.min(length, 65_536)));
     const text = Array.from(bytes, (byte) => String.fromCharCode(33 + (byte % 90))).join('');
     return harness.propose(text.repeat(Math.ceil(length / text.length)).slice(0, length));
+  },
+  members: () => harness.group?.members.list ?? [],
+  async change(call, id) {
+    try {
+      if (harness.group === null) throw new Error('no group');
+      const { members } = harness.group;
+      if (call === 'ban') await members.remove(id, { ban: true });
+      else await members[call](id);
+      return 'done';
+    } catch (error) {
+      return describe(error);
+    }
+  },
+  async forget() {
+    const { group } = harness;
+    if (group === null) return;
+    group.close();
+    harness.group = null;
+    await forgetGroup(group.id, tabOptions);
   },
   untilLeader: () =>
     new Promise((resolve) => {

@@ -1,20 +1,31 @@
 /**
- * Configurations and how one follows from another (dissertation, chapter 4; etcd-io/raft `confchange`): a pure function
- * from a configuration and a change to the next configuration, or to the reason why there is none. The rules:
- *
- * - one voter more or less may come at once; more go through a joint configuration (M3)
- * - nothing changes while joint, except that it is left
- * - adding who is there, and removing who is not, change nothing (M7)
- * - a voter that is demoted while joint goes on voting in the outgoing half, and becomes a learner when it is left (M6)
- * - somebody who can lead must be left (M7); who holds no commands cannot become one who does, nor the reverse (M16)
+ * Who is in a configuration, and as what. How one follows from another is in `next-configuration.ts`; who may not be in it
+ * any more is in `exclusions.ts`.
  */
-import type { Configuration, Index, NodeId } from './types.ts';
+import type { Configuration, NodeId } from './types.ts';
 
-export type MembershipStep =
-  | { readonly kind: 'add-voter'; readonly id: NodeId }
-  | { readonly kind: 'add-learner'; readonly id: NodeId }
-  | { readonly kind: 'add-witness'; readonly id: NodeId }
-  | { readonly kind: 'remove'; readonly id: NodeId };
+export type MemberKind =
+  | 'voter'
+  /** Votes, and holds no commands (M16). */
+  | 'witness'
+  /** Receives the log, and may become a voter. */
+  | 'learner'
+  /** Receives the log, and never becomes a voter (M18). */
+  | 'reader';
+
+/** What becomes of one member. `add-learner` gives a reader the prospect of a vote; `add-reader` takes it from a learner. */
+export interface MemberStep {
+  readonly kind: 'add-voter' | 'add-learner' | 'add-reader' | 'add-witness' | 'remove';
+  readonly id: NodeId;
+}
+
+/** Removes everybody whose id begins like this, and lets nobody in with such an id; or lets them in again. */
+export interface BanStep {
+  readonly kind: 'ban' | 'unban';
+  readonly prefix: string;
+}
+
+export type MembershipStep = MemberStep | BanStep;
 
 export type MembershipChange =
   /** Takes effect at once; alters at most one voter. */
@@ -33,7 +44,11 @@ export type ChangeRefusal =
   /** Nobody would be left who can lead. */
   | 'no-voter-left'
   /** A witness would become another kind of member, or the reverse. */
-  | 'witness-is-witness';
+  | 'witness-is-witness'
+  /** Somebody who may only read would vote, or a voter become such a one. */
+  | 'reader-is-reader'
+  /** There is no room for another ban. */
+  | 'too-many-banned';
 
 export function isJoint({ outgoing }: Configuration): boolean {
   return outgoing.length > 0;
@@ -49,6 +64,9 @@ export function foundingConfiguration(voters: readonly NodeId[]): Configuration 
     learnersNext: [],
     witnesses: [],
     autoLeave: false,
+    readers: [],
+    removed: [],
+    banned: [],
   };
 }
 
@@ -70,145 +88,32 @@ export function canLead(configuration: Configuration, id: NodeId): boolean {
   return isVoter(configuration, id) && !configuration.witnesses.includes(id);
 }
 
-/**
- * The configuration after a change.
- * @param version the index of the entry that carries the change
- */
-export function changed(
-  configuration: Configuration,
-  change: MembershipChange,
-  version: Index,
-): Configuration | ChangeRefusal {
-  if (change.kind === 'leave-joint') return isJoint(configuration) ? leftJoint(configuration, version) : 'not-joint';
-  if (isJoint(configuration)) return 'joint';
-  const outgoing = change.kind === 'enter-joint' ? configuration.voters : [];
-  const draft = new Draft(configuration, outgoing);
-  for (const step of change.steps) {
-    const refusal = draft.apply(step);
-    if (refusal !== null) return refusal;
-  }
-  if (change.kind === 'simple' && draft.alteredVoters > 1) return 'needs-joint';
-  const autoLeave = change.kind === 'enter-joint' && change.autoLeave;
-  const next = draft.finish(version, autoLeave);
-  return next.voters.some((id) => !next.witnesses.includes(id)) ? next : 'no-voter-left';
-}
-
-/** The configuration after a joint one. */
-export function leftJoint(configuration: Configuration, version: Index): Configuration {
-  const { voters, learners, learnersNext, witnesses } = configuration;
-  return {
-    version,
-    voters,
-    outgoing: [],
-    learners: sorted(new Set([...learners, ...learnersNext])),
-    learnersNext: [],
-    witnesses: witnesses.filter((id) => voters.includes(id)),
-    autoLeave: false,
-  };
+/** As what somebody is in the group; null for whoever is not. A voter that is leaving is one until it has left. */
+export function memberKind(configuration: Configuration, id: NodeId): MemberKind | null {
+  if (isVoter(configuration, id)) return configuration.witnesses.includes(id) ? 'witness' : 'voter';
+  if (configuration.readers.includes(id)) return 'reader';
+  return configuration.learners.includes(id) ? 'learner' : null;
 }
 
 /** What is wrong with a configuration that comes from outside, or null. */
 export function configurationFault(configuration: Configuration): string | null {
-  const { voters, outgoing, learners, learnersNext, witnesses } = configuration;
-  for (const list of [voters, outgoing, learners, learnersNext, witnesses]) {
+  const { voters, outgoing, learners, learnersNext, witnesses, readers, removed, banned } = configuration;
+  for (const list of [voters, outgoing, learners, learnersNext, witnesses, readers, banned]) {
     if (!isAscending(list)) return 'its ids are not distinct and in ascending order';
   }
+  if (new Set(removed).size < removed.length) return 'somebody was removed twice';
   if (learners.some((id) => isVoter(configuration, id))) return 'somebody is a voter and a learner';
   if (!learnersNext.every((id) => outgoing.includes(id) && !voters.includes(id))) {
     return 'somebody is to become a learner who is not leaving the voters';
   }
+  if (!readers.every((id) => learners.includes(id))) return 'somebody who may only read is no learner';
   return witnesses.every((id) => isVoter(configuration, id)) ? null : 'a witness does not vote';
 }
 
-function isAscending(ids: readonly NodeId[]): boolean {
+function isAscending(ids: readonly string[]): boolean {
   return ids.every((id, i) => i === 0 || id > (ids[i - 1] ?? ''));
 }
 
-/** A configuration under change. */
-class Draft {
-  readonly #before: Configuration;
-  readonly #outgoing: readonly NodeId[];
-  readonly #voters: Set<NodeId>;
-  readonly #learners: Set<NodeId>;
-  readonly #learnersNext: Set<NodeId> = new Set();
-  readonly #witnesses: Set<NodeId>;
-
-  constructor(before: Configuration, outgoing: readonly NodeId[]) {
-    const { voters, learners, witnesses } = before;
-    this.#before = before;
-    this.#outgoing = outgoing;
-    this.#voters = new Set(voters);
-    this.#learners = new Set(learners);
-    this.#witnesses = new Set(witnesses);
-  }
-
-  apply({ kind, id }: MembershipStep): ChangeRefusal | null {
-    switch (kind) {
-      case 'add-voter':
-        if (this.#isWitness(id)) return 'witness-is-witness';
-        this.#addVoter(id);
-        return null;
-      case 'add-witness':
-        if (this.#holdsCommands(id)) return 'witness-is-witness';
-        this.#addVoter(id);
-        this.#witnesses.add(id);
-        return null;
-      case 'add-learner':
-        if (this.#isWitness(id)) return 'witness-is-witness';
-        this.#remove(id);
-        if (this.#outgoing.includes(id)) this.#learnersNext.add(id);
-        else this.#learners.add(id);
-        return null;
-      case 'remove':
-        this.#remove(id);
-        return null;
-    }
-  }
-
-  /** Now, or before the change: removing it on the way does not give it the commands that it lacks. */
-  #isWitness(id: NodeId): boolean {
-    return this.#witnesses.has(id) || this.#before.witnesses.includes(id);
-  }
-
-  #holdsCommands(id: NodeId): boolean {
-    const wasMember = isMember(this.#before, id);
-    return (wasMember || this.#voters.has(id) || this.#learners.has(id)) && !this.#isWitness(id);
-  }
-
-  #addVoter(id: NodeId): void {
-    this.#remove(id);
-    this.#voters.add(id);
-  }
-
-  #remove(id: NodeId): void {
-    this.#voters.delete(id);
-    this.#learners.delete(id);
-    this.#learnersNext.delete(id);
-    if (!this.#outgoing.includes(id)) this.#witnesses.delete(id);
-  }
-
-  /** How many ids vote before and not after, or the reverse. */
-  get alteredVoters(): number {
-    let altered = 0;
-    const { voters } = this.#before;
-    for (const id of voters) if (!this.#voters.has(id)) altered++;
-    for (const id of this.#voters) if (!voters.includes(id)) altered++;
-    return altered;
-  }
-
-  finish(version: Index, autoLeave: boolean): Configuration {
-    return {
-      version,
-      voters: sorted(this.#voters),
-      outgoing: this.#outgoing,
-      learners: sorted(this.#learners),
-      learnersNext: sorted(this.#learnersNext),
-      witnesses: sorted(this.#witnesses),
-      autoLeave,
-    };
-  }
-}
-
-function sorted(ids: ReadonlySet<NodeId>): NodeId[] {
+export function sorted<Id extends string>(ids: Iterable<Id>): Id[] {
   return [...ids].sort();
 }

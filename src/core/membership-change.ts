@@ -22,12 +22,17 @@ export function encodeConfiguration(configuration: Configuration): Uint8Array {
 export function decodeConfiguration(data: Uint8Array, version: Index): Configuration | null {
   const value = parse(data);
   if (typeof value !== 'object' || value === null) return null;
-  const { voters, outgoing, learners, learnersNext, witnesses, autoLeave } = value as Readonly<Record<string, unknown>>;
+  const { voters, outgoing, learners, learnersNext, witnesses, autoLeave, ...later } = value as Unchecked;
+  // Entries of earlier versions know nothing of these.
+  const { readers = [], removed = [], banned = [] } = later;
   if (!isIds(voters) || !isIds(outgoing) || !isIds(learners) || !isIds(learnersNext) || !isIds(witnesses)) return null;
-  if (typeof autoLeave !== 'boolean') return null;
-  const configuration = { version, voters, outgoing, learners, learnersNext, witnesses, autoLeave };
+  if (!isIds(readers) || !isIds(removed) || !isTexts(banned) || typeof autoLeave !== 'boolean') return null;
+  const lists = { voters, outgoing, learners, learnersNext, witnesses };
+  const configuration = { version, ...lists, autoLeave, readers, removed, banned };
   return configurationFault(configuration) === null ? configuration : null;
 }
+
+type Unchecked = Readonly<Record<string, unknown>>;
 
 function parse(data: Uint8Array): unknown {
   let text = '';
@@ -40,5 +45,9 @@ function parse(data: Uint8Array): unknown {
 }
 
 function isIds(value: unknown): value is readonly NodeId[] {
-  return Array.isArray(value) && value.every((id) => typeof id === 'string');
+  return isTexts(value);
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }

@@ -1,21 +1,21 @@
 /**
  * Change of membership (dissertation, chapter 4), which takes effect when it is applied, as in etcd-io/raft: one change in
  * the log at a time (M1), none before the leader knows the log (M2), and for whoever is behind with one no campaign (E16).
- * How one configuration follows from another is in `configuration.ts`.
+ * How one configuration follows from another is in `next-configuration.ts`.
  */
 import { advanceCommit } from './commitment.ts';
 import { CatchUp } from './catch-up.ts';
 import {
-  changed,
   type ChangeRefusal,
   isJoint,
   isMember,
-  leftJoint,
   membersOf,
   type MembershipChange,
   type MembershipStep,
 } from './configuration.ts';
+import { isBanned } from './exclusions.ts';
 import { decodeConfiguration, encodeConfiguration } from './membership-change.ts';
+import { changed, leftJoint } from './next-configuration.ts';
 import { confirmReads } from './reading.ts';
 import type { Leader, Replica } from './replica.ts';
 import { sendFarewell } from './replication.ts';
@@ -49,6 +49,8 @@ export type MembershipRefusal =
   | 'pending-change'
   /** The configuration is not the one that the change was meant for (M9). */
   | 'version-mismatch'
+  /** Somebody is to be added who was removed before, or is banned (M10, M19). */
+  | 'excluded'
   /** A learner that is to become a voter does not keep up (M14). */
   | 'not-caught-up';
 
@@ -91,6 +93,7 @@ function propose(
   if (!isChangeFree(replica, role)) return { accepted: false, reason: 'pending-change' };
   const next = changed(configuration, change, log.lastIndex + 1);
   if (typeof next === 'string') return { accepted: false, reason: next };
+  if (!steps.every((step) => mayComeIn(replica, next, step))) return { accepted: false, reason: 'excluded' };
   if (!steps.every((step) => mayTake(replica, role, step))) return { accepted: false, reason: 'not-caught-up' };
   return { accepted: true, index: appendChange(replica, role, change, next) };
 }
@@ -103,11 +106,20 @@ function isChangeFree({ rules, log }: Replica, { pendingChangeIndex }: Leader): 
   return rules.isChangeFree({ pendingChangeIndex, applied: log.applied });
 }
 
+/** M10, M19: a ban counts that comes with the same change. */
+function mayComeIn({ rules, configuration }: Replica, next: Configuration, step: MembershipStep): boolean {
+  if ('prefix' in step || step.kind === 'remove') return true;
+  return rules.mayComeIn({
+    wasRemoved: configuration.removed.includes(step.id),
+    isBanned: isBanned(next, step.id),
+  });
+}
+
 /** M14: a learner becomes a voter when it keeps up; who was nothing before comes at its author's risk. */
-function mayTake({ rules, configuration }: Replica, { progress }: Leader, { kind, id }: MembershipStep): boolean {
-  if (kind !== 'add-voter') return true;
-  const isLearner = configuration.learners.includes(id);
-  return rules.mayPromote({ isLearner, isCaughtUp: progress.get(id)?.catchUp?.isCaughtUp === true });
+function mayTake({ rules, configuration }: Replica, { progress }: Leader, step: MembershipStep): boolean {
+  if (step.kind !== 'add-voter') return true;
+  const isLearner = configuration.learners.includes(step.id);
+  return rules.mayPromote({ isLearner, isCaughtUp: progress.get(step.id)?.catchUp?.isCaughtUp === true });
 }
 
 /** R18: whatever else is waiting, there is room for a change. */

@@ -288,6 +288,11 @@ export class Raft {
     return this.#replica.writtenHardState.commit;
   }
 
+  /** How far the log is known to be committed after a restart, whatever happens now. */
+  get durableCommit(): Index {
+    return this.#replica.durableHardState.commit;
+  }
+
   /** Whether `ready` has anything to hand out. */
   hasReady(): boolean {
     return this.#run(hasReady);
@@ -373,6 +378,11 @@ export class Raft {
   /** In force here: that of the last change that was applied. */
   get configuration(): Configuration {
     return this.#replica.configuration;
+  }
+
+  /** This replica knows that it is no member any more, or is not to be one. */
+  get isRemoved(): boolean {
+    return this.#replica.isOut;
   }
 
   /** Everything that can be known of this replica, as plain data. */

@@ -4,6 +4,7 @@
  * table and a leader no votes.
  */
 import { canLead } from './configuration.ts';
+import { exclusionOf } from './exclusions.ts';
 import { RaftLog } from './log.ts';
 import type { RaftOptions } from './options.ts';
 import type { Progress } from './progress.ts';
@@ -278,6 +279,11 @@ export class Replica {
 
   get canLead(): boolean {
     return !this.standsAside && canLead(this.configuration, this.id);
+  }
+
+  /** We are no member any more, or are not to be one: by our own log, or because a voter said so (M12). */
+  get isOut(): boolean {
+    return this.isRemoved || exclusionOf(this.configuration, this.id) !== null;
   }
 
   /** A leader may count on it that we elect no other one (Q7). */

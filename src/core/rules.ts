@@ -140,6 +140,14 @@ export const standardRules = {
     return !of.isLearner || of.isCaughtUp;
   },
 
+  /**
+   * M10, M19. Nobody is added who was removed before, or is banned: an id stands for one life of one replica, and a ban for
+   * all of somebody's. [dragonboat]
+   */
+  mayComeIn(of: { readonly wasRemoved: boolean; readonly isBanned: boolean }): boolean {
+    return !of.wasRemoved && !of.isBanned;
+  },
+
   /** T1. Leadership goes to a voter that can lead, once it holds the whole log. [dissertation, section 3.10] */
   mayTakeOver(of: { readonly canLead: boolean; readonly match: Index; readonly lastIndex: Index }): boolean {
     return of.canLead && of.match === of.lastIndex;

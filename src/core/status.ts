@@ -41,7 +41,7 @@ export interface RaftStatus {
   /** The index of the newest snapshot; 0 if there is none. */
   readonly snapshotIndex: Index;
   readonly configuration: Configuration;
-  /** This replica knows that it is no member any more. */
+  /** This replica knows that it is no member any more, or is not to be one. */
   readonly removed: boolean;
   /** To whom this leader hands over at present. */
   readonly transferTarget: NodeId | null;
@@ -50,7 +50,7 @@ export interface RaftStatus {
 }
 
 export function statusOf(replica: Replica): RaftStatus {
-  const { id, role, term, vote, leader, log, configuration, snapshot, isRemoved: removed } = replica;
+  const { id, role, term, vote, leader, log, configuration, snapshot } = replica;
   const { commit, applied, durable, startIndex, lastIndex } = log;
   return {
     id,
@@ -65,7 +65,7 @@ export function statusOf(replica: Replica): RaftStatus {
     lastIndex,
     snapshotIndex: snapshot?.index ?? 0,
     configuration,
-    removed,
+    removed: replica.isOut,
     transferTarget: role.name === 'leader' ? (role.transfer?.target ?? null) : null,
     progress: role.name === 'leader' ? progressOf(role, configuration) : new Map<NodeId, FollowerProgress>(),
   };

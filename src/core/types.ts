@@ -27,7 +27,7 @@ export interface Entry {
 }
 
 /**
- * Who takes part in what. Every list holds distinct ids in ascending order; voters and learners are disjoint. While
+ * Who takes part in what. Every list of ids is distinct and, unless it says otherwise, ascending; voters and learners are disjoint. While
  * `outgoing` is not empty the configuration is joint: decisions need a majority of `voters` and one of `outgoing`
  * (dissertation, section 4.3).
  */
@@ -44,6 +44,12 @@ export interface Configuration {
   readonly witnesses: readonly NodeId[];
   /** Whether the leader leaves the joint configuration without being asked (M5). */
   readonly autoLeave: boolean;
+  /** Those learners that may only read: they never become voters (M18). */
+  readonly readers: readonly NodeId[];
+  /** Members of before: ids are never used again (M10). In the order of their removal; the oldest are forgotten. */
+  readonly removed: readonly NodeId[];
+  /** Whoever's id begins with one of these is shut out, whether it was a member or not (M19). In ascending order. */
+  readonly banned: readonly string[];
 }
 
 /**

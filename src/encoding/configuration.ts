@@ -4,11 +4,25 @@ import type { FieldReader } from './fields.ts';
 
 export function configurationFields(configuration: Configuration): unknown[] {
   const { version, voters, outgoing, learners, learnersNext, witnesses, autoLeave } = configuration;
-  return [version, voters, outgoing, learners, learnersNext, witnesses, autoLeave];
+  const { readers, removed, banned } = configuration;
+  return [version, voters, outgoing, learners, learnersNext, witnesses, autoLeave, readers, removed, banned];
 }
 
 /** @throws RangeError for fields that `configurationFields` does not write */
 export function readConfiguration(fields: FieldReader, isNodeId: (text: string) => text is NodeId): Configuration {
+  const configuration = readEarlierConfiguration(fields, isNodeId);
+  const ids = (): NodeId[] => fields.list((list) => list.text(isNodeId));
+  return { ...configuration, readers: ids(), removed: ids(), banned: ids() };
+}
+
+/**
+ * Reads what was written when nobody could be shut out of a group.
+ * @throws RangeError
+ */
+export function readEarlierConfiguration(
+  fields: FieldReader,
+  isNodeId: (text: string) => text is NodeId,
+): Configuration {
   const ids = (): NodeId[] => fields.list((list) => list.text(isNodeId));
   return {
     version: fields.integer(),
@@ -18,5 +32,8 @@ export function readConfiguration(fields: FieldReader, isNodeId: (text: string) 
     learnersNext: ids(),
     witnesses: ids(),
     autoLeave: fields.boolean(),
+    readers: [],
+    removed: [],
+    banned: [],
   };
 }

@@ -1,5 +1,6 @@
 /** What can be set on a member, with what holds where nothing is said. */
 import type { RaftOptions } from '../core/options.ts';
+import { defaultMaxLearners } from './newcomers.ts';
 import { defaultProposalLimits, type ProposalLimits } from './proposals.ts';
 import { defaultSnapshotOptions, type SnapshotOptions } from './snapshots.ts';
 
@@ -14,6 +15,8 @@ export interface MemberOptions {
    * the log is in memory.
    */
   readonly maxUnappliedBytes: number;
+  /** Learners that the group takes when newcomers ask; more can be added by hand. */
+  readonly maxLearners: number;
 }
 
 /** An election timeout of 1 to 2 s, a heartbeat every 100 ms. */
@@ -23,4 +26,5 @@ export const defaultMemberOptions: MemberOptions = {
   proposals: defaultProposalLimits,
   snapshots: defaultSnapshotOptions,
   maxUnappliedBytes: 64 * 1024 * 1024,
+  maxLearners: defaultMaxLearners,
 };

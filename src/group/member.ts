@@ -8,6 +8,8 @@
  */
 import type { MembershipStep } from '../core/configuration.ts';
 import { InvariantViolation } from '../core/errors.ts';
+import { type Exclusion, exclusionOf } from '../core/exclusions.ts';
+import { decodeConfiguration } from '../core/membership-change.ts';
 import type { MembershipOptions, MembershipResult } from '../core/membership.ts';
 import { raftOptions } from '../core/options.ts';
 import type { Ready } from '../core/output.ts';
@@ -15,7 +17,7 @@ import { Raft, type RaftInit } from '../core/raft.ts';
 import type { Random } from '../core/random.ts';
 import type { ReadConsistency } from '../core/reading.ts';
 import type { Write } from '../core/replica.ts';
-import type { TraceListener } from '../core/trace.ts';
+import type { RoleName, TraceListener } from '../core/trace.ts';
 import type { TransferResult } from '../core/transfers.ts';
 import {
   type Configuration,
@@ -25,18 +27,20 @@ import {
   type NodeId,
   type PersistentState,
 } from '../core/types.ts';
-import { RaftError } from '../errors.ts';
+import { type Outcome, RaftError } from '../errors.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import { ReplicatedMachine, upgradeRequired } from '../machine/replicated.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { MemberMessage, MemberReport } from '../transport/messages.ts';
+import type { Demand, MemberMessage, MemberReport } from '../transport/messages.ts';
 import type { Transport } from '../transport/transport.ts';
+import { type CancelChange, type ChangeOutcome, Changes } from './changes.ts';
 import type { Clock } from './clock.ts';
 import { Courier } from './courier.ts';
 import { Echo } from './echo.ts';
 import { type MemberListener, News } from './listener.ts';
 import { defaultMemberOptions, type MemberOptions } from './member-options.ts';
 import { type LogEntry, logTail, type MemberStatus } from './member-status.ts';
+import { type NewcomerKind, Newcomers } from './newcomers.ts';
 import { Pacer } from './pacer.ts';
 import { Peers } from './peers.ts';
 import { newProposals, type Proposal, type ProposalOutcome, type Proposals } from './proposals.ts';
@@ -76,6 +80,8 @@ export class Member<State, Command, Result> {
   readonly #proposals: Proposals<Result>;
   readonly #echo: Echo<State>;
   readonly #courier: Courier<Result>;
+  readonly #changes: Changes;
+  readonly #newcomers: Newcomers;
   readonly #reads: Reads;
   readonly #snapshots: Snapshots;
   readonly #writer: Writer;
@@ -89,6 +95,7 @@ export class Member<State, Command, Result> {
   #isStarting = false;
   #hasStarted = false;
   #ticksSinceWrite = 0;
+  #commitSaved: (() => void) | null = null;
   /** Why nothing is applied any more: the group runs a version of the machine that this code does not know. */
   #outgrown: RaftError | null = null;
   #unappliedBytes = 0;
@@ -102,7 +109,7 @@ export class Member<State, Command, Result> {
   constructor(init: MemberInit<State, Command, Result>) {
     const { id, persistent, storage, transport, clock, random, machine, listener, trace, createRaft = newRaft } = init;
     const settings = { ...defaultMemberOptions, ...init.options };
-    const { tickMs, raft, proposals: limits, snapshots } = settings;
+    const { tickMs, raft, proposals: limits, snapshots, maxLearners } = settings;
     this.#maxUnappliedBytes = settings.maxUnappliedBytes;
     const { electionTicks } = raftOptions(raft);
     this.id = id;
@@ -119,6 +126,8 @@ export class Member<State, Command, Result> {
       throw new RaftError('STORAGE_CORRUPT', `the stored state cannot be right (${cause.message})`, { cause });
     }
     this.#peers = new Peers(id, () => this.#raft.configuration);
+    this.#changes = new Changes(id, this.#raft, transport, electionTicks);
+    this.#newcomers = new Newcomers(this.#raft, maxLearners);
     this.#reads = new Reads(this.#raft);
     this.#writer = new Writer({
       storage,
@@ -149,6 +158,7 @@ export class Member<State, Command, Result> {
         this.#isStarting = false;
         this.#outgrow(error);
         if (index > this.#raft.appliedIndex) this.#raft.applied(index);
+        this.#changes.restored(this.#raft.configuration);
       },
     });
     this.#proposals = init.proposals ?? newProposals(random, limits);
@@ -258,6 +268,20 @@ export class Member<State, Command, Result> {
     return this.#answer(() => this.#raft.transferLeadership(target));
   }
 
+  /**
+   * Asks for something of the group itself, from whichever member; `settle` is called once, later, with what came of it.
+   * @param ifVersion the version of the configuration that it is meant for; null for whichever is in force
+   * @throws RaftError BUSY, MEMBERS_CHANGED, or why the member stopped
+   */
+  change(demand: Demand, ifVersion: Index | null, settle: (outcome: ChangeOutcome) => void): CancelChange {
+    return this.#answer(() => this.#changes.add(demand, ifVersion, settle));
+  }
+
+  /** Somebody asks us to be let into the group; false when that is full. Whoever leads sees to it. */
+  admit(id: NodeId, kind: NewcomerKind): boolean {
+    return this.#answer(() => this.#newcomers.ask(id, kind));
+  }
+
   /** Takes a snapshot now, if something was applied since the last one. */
   takeSnapshot(): void {
     this.#react(() => {
@@ -268,6 +292,33 @@ export class Member<State, Command, Result> {
   /** The configuration in force here. */
   get configuration(): Configuration {
     return this.#raft.configuration;
+  }
+
+  /** Why this member is out of the group; null while it is in, or may come in. */
+  get exclusion(): Exclusion | null {
+    return exclusionOf(this.#raft.configuration, this.id) ?? (this.#raft.isRemoved ? 'removed' : null);
+  }
+
+  /** Calls back once this member would know after a restart how far it has come; not if it stops before. */
+  saveCommit(saved: () => void): void {
+    this.#commitSaved = saved;
+    this.#react(() => {
+      this.#raft.saveCommit();
+    });
+    this.#tellIfSaved();
+  }
+
+  #tellIfSaved(): void {
+    if (this.#stopped === null && this.#raft.durableCommit >= this.#raft.commit) this.#commitSaved?.();
+  }
+
+  /** Has no part of the log yet: whoever has one was a member when it came. */
+  get isNew(): boolean {
+    return this.#raft.lastIndex === 0;
+  }
+
+  get role(): RoleName {
+    return this.#raft.role;
   }
 
   /** Stands for election without waiting: for the founder of a group, whose others are waiting for a leader. */
@@ -288,6 +339,12 @@ export class Member<State, Command, Result> {
           break;
         case 'ProposeRefused':
           this.#courier.receiveRefusal(message);
+          break;
+        case 'ChangeRequest':
+          this.#changes.receive(message);
+          break;
+        case 'ChangeRefused':
+          this.#changes.receiveRefusal(message);
           break;
         case 'Report':
           this.#peers.receive(message);
@@ -354,7 +411,10 @@ export class Member<State, Command, Result> {
     this.#stopped = reason;
     this.#stopTicking();
     this.#storage.close();
-    this.#proposals.failAll((outcome) => new RaftError(reason.code, reason.message, { outcome, cause: reason.cause }));
+    const ended = (outcome: Outcome): RaftError =>
+      new RaftError(reason.code, reason.message, { outcome, cause: reason.cause });
+    this.#proposals.failAll(ended);
+    this.#changes.failAll(ended);
     this.#reads.failAll(reason);
     this.#listener.statusChanged();
   }
@@ -404,6 +464,7 @@ export class Member<State, Command, Result> {
       this.#ticksSinceWrite += ticks;
       if (this.#ticksSinceWrite >= restTicks && this.#raft.savedCommit < this.#raft.commit) this.#raft.saveCommit();
       this.#courier.tick(ticks);
+      this.#changes.tick(ticks);
       this.#reads.tick(ticks);
       this.#snapshots.takeIfDue();
       this.#peers.tell(this.#report(), this.#transport);
@@ -436,11 +497,14 @@ export class Member<State, Command, Result> {
     const { role, term, leader, commit, appliedIndex, durableIndex, lastIndex } = this.#raft;
     const { durability } = this.#storage;
     const replica = [role, term, leader, commit, appliedIndex, durableIndex, lastIndex];
+    const membership = [this.#raft.configuration.version, this.#raft.isRemoved];
     const changes = [this.#proposals.changes, this.#peers.changes];
-    this.#news.tell(this.#machine.state, [...replica, durability, ...changes, this.#outgrown]);
+    this.#news.tell(this.#machine.state, [...replica, ...membership, durability, ...changes, this.#outgrown]);
   }
 
   #ship(): void {
+    this.#newcomers.admit();
+    this.#changes.ship();
     this.#courier.ship();
     this.#reads.ship();
   }
@@ -466,6 +530,15 @@ export class Member<State, Command, Result> {
     for (const entry of committed) this.#applyEntry(entry);
     this.#raft.applied(last.index);
     this.#snapshots.applied(committed);
+    if (this.#changes.isWaiting) this.#tellOfChanges(committed);
+  }
+
+  /** Those who wait for a change see every configuration, also one that is in force no more. */
+  #tellOfChanges(committed: readonly Entry[]): void {
+    for (const { kind, index, data } of committed) {
+      const configuration = kind === 'configuration' ? decodeConfiguration(data, index) : null;
+      if (configuration !== null) this.#changes.applied(configuration);
+    }
   }
 
   #applyEntry(entry: Entry): void {
@@ -502,6 +575,7 @@ export class Member<State, Command, Result> {
     this.#proposals.recover(this.#machine);
     this.#listener.restored?.(index);
     if (index > this.#raft.appliedIndex) this.#raft.applied(index);
+    this.#changes.restored(this.#raft.configuration);
   }
 
   #written(write: Write): void {
@@ -509,6 +583,7 @@ export class Member<State, Command, Result> {
       this.#raft.persisted(write);
       if (write.snapshot !== null) this.#snapshots.promoted(write.snapshot, this.#raft.appliedIndex);
     });
+    this.#tellIfSaved();
   }
 
   #report(): MemberReport {

@@ -1,11 +1,13 @@
 /** The members of a group as one of them sees them: who is linked to us, and what each last said of itself. */
-import { isMember, membersOf } from '../core/configuration.ts';
+import { isMember, type MemberKind, memberKind, membersOf } from '../core/configuration.ts';
 import type { Configuration, NodeId } from '../core/types.ts';
 import type { MemberReport, Report } from '../transport/messages.ts';
 import type { Transport } from '../transport/transport.ts';
 
 export interface PeerStatus {
   readonly id: NodeId;
+  /** As what it is in the group. */
+  readonly kind: MemberKind;
   readonly isSelf: boolean;
   /** Whether there is a link. One to a frozen tab looks open. */
   readonly connected: boolean;
@@ -56,10 +58,12 @@ export class Peers {
 
   /** Every member, in the order of ids. */
   list(own: MemberReport): PeerStatus[] {
-    return membersOf(this.#configuration()).map((id) => {
+    const configuration = this.#configuration();
+    return membersOf(configuration).map((id) => {
+      const kind = memberKind(configuration, id) ?? 'voter';
       const isSelf = id === this.#id;
       const report = isSelf ? own : (this.#reports.get(id) ?? null);
-      return { id, isSelf, connected: isSelf || this.#connected.has(id), report };
+      return { id, kind, isSelf, connected: isSelf || this.#connected.has(id), report };
     });
   }
 }

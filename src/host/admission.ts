@@ -1,23 +1,28 @@
 /** Who may be in a group, and what those who may only read may say in it. */
-import type { NodeId } from '../core/types.ts';
+import { exclusionOf } from '../core/exclusions.ts';
+import type { Configuration, NodeId } from '../core/types.ts';
+import { RaftError } from '../errors.ts';
 import type { HostId } from '../ids.ts';
 import type { GroupMessage } from '../transport/messages.ts';
 import type { Exclusion } from '../transport/transport.ts';
 
-/** What the group has committed about those who may not come in. */
-export interface Exclusions {
-  /** Members that were removed: one incarnation of a host each. */
-  readonly removed: ReadonlySet<NodeId>;
-  /** Keys, by the ids of their hosts: no incarnation of them may enter. */
-  readonly banned: ReadonlySet<HostId>;
+/** How the ids of all members begin that a host has, had, or will have. */
+export function prefixOf(host: HostId): string {
+  return `${host}.`;
 }
 
-export const nobodyExcluded: Exclusions = { removed: new Set(), banned: new Set() };
+/** What the group has committed about somebody who wants to be in it as this member; null for whoever may. */
+export function committedExclusion(configuration: Configuration, member: NodeId): Exclusion | null {
+  const exclusion = exclusionOf(configuration, member);
+  if (exclusion === null) return null;
+  return exclusion === 'banned' ? 'banned-key' : 'removed-incarnation';
+}
 
-/** Null for whoever may enter. */
-export function exclusionOf({ removed, banned }: Exclusions, host: HostId, member: NodeId): Exclusion | null {
-  if (banned.has(host)) return 'banned-key';
-  return removed.has(member) ? 'removed-incarnation' : null;
+/** What a member ends with that is shut out. */
+export function expelled(exclusion: Exclusion): RaftError {
+  return exclusion === 'banned-key'
+    ? new RaftError('BANNED', 'the group has banned this host: ask its members to lift that')
+    : new RaftError('REMOVED', 'this member was removed from the group: forget it here, then join as another one');
 }
 
 /**
@@ -45,7 +50,10 @@ export function mayReaderSend({ kind }: GroupMessage): boolean {
     case 'ReadIndexResponse':
     case 'Propose':
     case 'ProposeRefused':
+    case 'ChangeRequest':
+    case 'ChangeRefused':
     case 'Founded':
+    case 'JoinRefused':
       return false;
   }
 }

@@ -2,13 +2,15 @@
  * What a `Group` needs of the member behind it, and all that it knows of it. Everything is synchronous: promises, patience
  * and listeners are the group's own affair.
  */
-import type { Index } from '../core/types.ts';
+import type { Configuration, Index } from '../core/types.ts';
 import type { ReadConsistency } from '../core/reading.ts';
 import type { RaftError } from '../errors.ts';
+import type { CancelChange, ChangeOutcome } from '../group/changes.ts';
 import type { LogEntry } from '../group/member-status.ts';
 import type { MemberPresence } from '../group/presence.ts';
 import type { Proposal, ProposalOutcome } from '../group/proposals.ts';
 import type { ReadOutcome } from '../group/reads.ts';
+import type { Demand } from '../transport/messages.ts';
 import type { GroupStatus } from './status.ts';
 
 export interface GroupMember<State, Command, Result> {
@@ -44,6 +46,13 @@ export interface GroupMember<State, Command, Result> {
    * @throws RaftError
    */
   read(consistency: ReadConsistency, settle: (outcome: ReadOutcome) => void): (error: RaftError) => void;
+  /** The configuration in force here; null before the founding. */
+  readonly configuration: Configuration | null;
+  /**
+   * Asks for something of the group itself; `settle` is called once, later, with what came of it.
+   * @throws RaftError: it is not done then
+   */
+  change(demand: Demand, ifVersion: Index | null, settle: (outcome: ChangeOutcome) => void): CancelChange;
   /** Takes no further part, for this reason. */
   stop(reason: RaftError): void;
 }

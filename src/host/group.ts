@@ -10,6 +10,7 @@ import { Conditions } from './conditions.ts';
 import type { GroupMember } from './group-member.ts';
 import { GroupPresence } from './group-presence.ts';
 import type { HostedGroupListener } from './hosted-group.ts';
+import { Members } from './members.ts';
 import type { Presence } from './presence.ts';
 import type { PresenceDefinition } from './presence-definition.ts';
 import { type PendingCommand, type Proposed, Proposing } from './proposing.ts';
@@ -65,6 +66,8 @@ export class Group<State, Command, Result, Value = unknown> {
   readonly invite: string;
   /** Whoever has it can read along, and nothing else. */
   readonly readOnlyInvite: string;
+  /** Who is in the group, and what becomes of them. */
+  readonly members: Members;
   readonly #clock: Clock;
   readonly #actions: GroupActions;
   readonly #presenceDefinition: PresenceDefinition<Value>;
@@ -97,6 +100,7 @@ export class Group<State, Command, Result, Value = unknown> {
       this.#changed();
     };
     this.#proposing = new Proposing({ member, calls, changed });
+    this.members = new Members(member, calls);
     this.#reading = new Reading({ member, calls, conditions: this.#conditions });
     this.#sources = {
       state: new Source(() => this.#here.state, clock),

@@ -19,7 +19,6 @@ import { Turns } from '../storage/turns.ts';
 import type { Storage } from '../storage/storage.ts';
 import { type Addressed, decodeFrame, UnknownKind, wireMinor } from '../transport/codec.ts';
 import type { Connector, ConnectorFactory, PeerLink } from '../transport/transport.ts';
-import type { Exclusions } from './admission.ts';
 import { Group } from './group.ts';
 import { HostedGroup, type HostedGroupListener } from './hosted-group.ts';
 import { definePresence, type PresenceDefinition } from './presence-definition.ts';
@@ -30,8 +29,6 @@ export interface HostParts {
   readonly database: Database;
   readonly connector: ConnectorFactory;
   readonly clock: Clock;
-  /** Who may not enter a group here; left out, whoever has an invite may. Asked each time. */
-  readonly exclusions?: (group: GroupId) => Exclusions;
   /** How much this host stores, where somebody can say. */
   readonly estimateStorage?: () => Promise<StorageUse | null>;
   /** Fills an array with random bytes, fit for secrets. */
@@ -157,6 +154,22 @@ export class Host {
   }
 
   /**
+   * Deletes the member that this host has of a group, and all that it has stored. The group does not hear of it: a voter is
+   * to be removed from it before.
+   * @throws RaftError INVALID_ARGUMENT when it is open, NO_SUCH_GROUP, STORAGE_FAILED
+   */
+  async forget(group: GroupId): Promise<void> {
+    if (this.#groups.has(group) || this.#opening.has(group)) {
+      throw new RaftError('INVALID_ARGUMENT', 'the group is open in this tab: close it first');
+    }
+    const records = await this.groups();
+    if (!records.some((record) => record.group === group)) {
+      throw new RaftError('NO_SUCH_GROUP', 'this tab has no such group');
+    }
+    await this.#parts.database.removeGroup(group);
+  }
+
+  /**
    * Brings a member to work.
    * @throws RaftError CLOSED, INVALID_ARGUMENT when it is open already, WRONG_MACHINE, STORAGE_CORRUPT, STORAGE_FAILED
    */
@@ -211,7 +224,6 @@ export class Host {
         diagnose: () => this.#connector.diagnose(record.group),
       },
     });
-    const { exclusions } = this.#parts;
     const hosted = new HostedGroup<State, Command, Result>(
       {
         record,
@@ -222,7 +234,6 @@ export class Host {
         listener: group.listener,
         presence,
         storageUse: () => this.#storageWatch.latest,
-        ...(exclusions && { exclusions: () => exclusions(record.group) }),
         ...(raft && { raft }),
       },
       persistent,
@@ -236,7 +247,7 @@ export class Host {
         credentials,
         broker: record.signaling,
         member: record.member,
-        mayEnter: (host, member) => hosted.mayEnter(host, member),
+        mayEnter: (_host, member) => hosted.mayEnter(member),
       },
       {
         met: (link) => {
@@ -255,6 +266,7 @@ export class Host {
     );
     const { listener } = group;
     this.#groups.set(record.group, { hosted: hosted as unknown as OpenGroup['hosted'], listener, leave });
+    hosted.opened();
     return group;
   }
 
@@ -289,11 +301,6 @@ export class Host {
     const count = (this.#badFrames.get(link) ?? 0) + 1;
     this.#badFrames.set(link, count);
     if (count >= maxBadFrames) link.close({ reason: 'refused', detail: 'too many frames that make no sense' });
-  }
-
-  /** Who may enter a group was changed: those who may not any more are put out, and told why. */
-  exclusionsChanged(group: GroupId): void {
-    this.#groups.get(group)?.hosted.exclusionsChanged();
   }
 
   /** Closes all groups, links and the database. Members elsewhere go on. */

@@ -1,15 +1,18 @@
 /**
  * One group on this host, from its founding to its end. A group is founded once, by its founder alone: it waits until as
  * many hosts have asked to join as the group is to have members, makes the list of them durable, and only then tells
- * anybody. Everybody else takes the list from a member, makes it durable, and starts from it, so that all start alike
- * (M15). From then on this host's member is at work.
+ * anybody. Everybody else who is on the list takes it from a member, makes it durable, and starts from it, so that all start
+ * alike (M15). From then on this host's member is at work. Who comes later starts from nothing, and asks the leader to be let
+ * in until the first entry of the log has come, with which it learns the rest.
  */
 import type { RaftOptions } from '../core/options.ts';
+import { isMember } from '../core/configuration.ts';
 import { emptyState } from '../core/raft.ts';
 import { type Random, seededRandom } from '../core/random.ts';
 import type { ReadConsistency } from '../core/reading.ts';
-import type { Index, NodeId, PersistentState } from '../core/types.ts';
-import { RaftError } from '../errors.ts';
+import type { Configuration, Index, NodeId, PersistentState } from '../core/types.ts';
+import { type Outcome, RaftError } from '../errors.ts';
+import type { CancelChange, ChangeOutcome } from '../group/changes.ts';
 import type { Clock } from '../group/clock.ts';
 import { Echo } from '../group/echo.ts';
 import type { MemberListener } from '../group/listener.ts';
@@ -33,9 +36,19 @@ import type { StorageUse } from '../storage/browser-quota.ts';
 import type { GroupRecord } from '../storage/database.ts';
 import type { Storage } from '../storage/storage.ts';
 import { encodeFrame, presenceMinor } from '../transport/codec.ts';
-import type { Founded, GroupMessage, Join, MemberMessage, PresenceMessage } from '../transport/messages.ts';
-import type { Exclusion, Lane, PeerLink, RefusalNotice, SignalingState } from '../transport/transport.ts';
-import { type Exclusions, exclusionOf, mayReaderSend, nobodyExcluded } from './admission.ts';
+import type {
+  Demand,
+  Founded,
+  GroupMessage,
+  Join,
+  JoinRefusal,
+  MemberMessage,
+  PresenceMessage,
+} from '../transport/messages.ts';
+import type { Admission, Exclusion, Lane, PeerLink, RefusalNotice, SignalingState } from '../transport/transport.ts';
+import { expelled, mayReaderSend } from './admission.ts';
+import { Door, type Seat } from './door.ts';
+import { Founding } from './founding.ts';
 import type { GroupMember } from './group-member.ts';
 import type { GroupStatus } from './status.ts';
 
@@ -51,12 +64,10 @@ export interface HostedGroupInit<State, Command, Result> {
   readonly presence: PresenceTiming;
   /** What this host stores, as far as anybody can say. */
   readonly storageUse: () => StorageUse | null;
-  /** Who may not enter; left out, everybody with an invite may. Asked each time. */
-  readonly exclusions?: () => Exclusions;
 }
 
 export interface HostedGroupListener extends MemberListener {
-  /** The group was founded without this host, which is to forget it. */
+  /** The group does not let this host in, which is to forget it. */
   excluded(): void;
   /** There is no member at work here any more. */
   stopped(): void;
@@ -67,38 +78,50 @@ const maxEarlyMessages = 1000;
 /** Presence gives way: it is sent only while fewer bytes than this wait, so that heartbeats never wait for much of it. */
 const maxBytesBeforePresence = 4096;
 
+/** How often whoever is not let in yet asks for it: leaders change, and are busy. */
+const askEveryMs = 1000;
+
 /** Whether a message says who it is from, which a link to its host vouches for. */
 function senderOf(message: GroupMessage): NodeId | null {
   if (message.kind === 'Join') return message.member;
-  return message.kind === 'Founded' ? null : message.from;
+  return message.kind === 'Founded' || message.kind === 'JoinRefused' ? null : message.from;
 }
 
 const readOnlyError = (): RaftError =>
   new RaftError('READ_ONLY', 'this tab was given a read-only invite: ask a member for a full one');
+
+const noMemberError = (): RaftError =>
+  new RaftError('NOT_A_MEMBER', 'the group is not founded yet, or this tab is not in it: wait until it is running');
 
 export class HostedGroup<State, Command, Result> implements GroupMember<State, Command, Result> {
   readonly record: GroupRecord;
   /** What members show of themselves, from the first link on. */
   readonly presence: MemberPresence;
   readonly #init: HostedGroupInit<State, Command, Result>;
-  readonly #links = new Map<HostId, PeerLink>();
-  /** Who asked to be a founding member, by host. */
-  readonly #candidates = new Map<HostId, NodeId>();
+  readonly #seats = new Map<HostId, Seat>();
+  readonly #founding: Founding;
   readonly #random: Random;
   /** Commands that are proposed here, from before the founding on. */
   readonly #proposals: Proposals<Result>;
-  /** Of those, before the founding. */
+  /** Of the commands that are pending, before the founding. */
   #echo: Echo<State> | null = null;
-  #voters: readonly NodeId[] | null = null;
-  #isFounding = false;
-  /** What came while the founding was on its way to the disk: others may be faster, and ask for our vote already. */
+  /** The founding members; empty where they are not known, or not any more. */
+  #founders: readonly NodeId[] = [];
+  #isBeginning = false;
+  /** The application has it: whatever ends it is an event now. */
+  #isOpen = false;
+  /** We know that we are out of the group. */
+  #isLeaving = false;
+  /** What came while the beginning was on its way to the disk: others may be faster, and ask for our vote already. */
   readonly #early: MemberMessage[] = [];
   #member: Member<State, Command, Result> | null = null;
+  #door: Door | null = null;
   #signaling: SignalingState = 'connecting';
   #stopped: RaftError | null = null;
   /** The state is as this host last knew it, or this group has stopped. */
   readonly ready: Promise<void>;
   #becomeReady: () => void = () => undefined;
+  #stopAsking: () => void = () => undefined;
 
   /** @param persistent what the storage holds: null before the founding */
   constructor(init: HostedGroupInit<State, Command, Result>, persistent: PersistentState | null) {
@@ -113,6 +136,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     });
     this.#random = seededRandom(...init.seed);
     this.#proposals = newProposals(this.#random, defaultProposalLimits);
+    this.#founding = new Founding(init.record);
     this.ready = new Promise((resolve) => {
       this.#becomeReady = resolve;
     });
@@ -122,11 +146,22 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     } else {
       this.#start(persistent);
     }
+    if (this.#isJoining) this.#keepAsking();
   }
 
-  /** Whether the members are known. */
+  /** Whether the group is founded, and this member in it. */
   get isFounded(): boolean {
-    return this.#member !== null;
+    return this.#member !== null && !this.#isJoining;
+  }
+
+  /**
+   * This member has to be let in, by the founder or by the leader. Whoever holds a part of the log was let in: only members
+   * are sent any (M10).
+   */
+  get #isJoining(): boolean {
+    const member = this.#member;
+    if (this.record.founders !== null || this.stopped !== null) return false;
+    return member === null || (member.isNew && !isMember(member.configuration, this.record.member));
   }
 
   /**
@@ -170,6 +205,23 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     return this.#member?.appliedIndex ?? 0;
   }
 
+  /**
+   * Asks for something of the group itself; `settle` is called once, later, with what came of it.
+   * @param ifVersion the version of the configuration that it is meant for; null for whichever is in force
+   * @throws RaftError READ_ONLY, NOT_A_MEMBER, BUSY, MEMBERS_CHANGED, or why there is no member at work: it is not done then
+   */
+  change(demand: Demand, ifVersion: Index | null, settle: (outcome: ChangeOutcome) => void): CancelChange {
+    if (this.#stopped !== null) throw this.#stopped;
+    if (kindOf(this.record.access) === 'read-only') throw readOnlyError();
+    if (this.#member === null || this.#isJoining) throw noMemberError();
+    return this.#member.change(demand, ifVersion, settle);
+  }
+
+  /** The configuration in force here; null before the founding. */
+  get configuration(): Configuration | null {
+    return this.#member?.configuration ?? null;
+  }
+
   /** Why there is no member at work any more; null while there is, or will be. */
   get stopped(): RaftError | null {
     return this.#stopped ?? this.#member?.stopped ?? null;
@@ -180,12 +232,17 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
   }
 
   status(): GroupStatus {
-    const { founders } = this.record;
-    const member = this.#member?.status() ?? null;
     const { stopped } = this;
-    const phase = stopped === null ? (member === null ? 'founding' : 'running') : 'stopped';
-    const missing = founders === null || member !== null ? null : Math.max(0, founders - 1 - this.#candidates.size);
+    const member = this.#member?.status() ?? null;
+    const missing = member === null ? this.#founding.missing : null;
+    const phase = this.#phase;
     return { phase, signaling: this.#signaling, missing, member, storage: this.#init.storageUse(), stopped };
+  }
+
+  get #phase(): GroupStatus['phase'] {
+    if (this.stopped !== null) return 'stopped';
+    if (this.#member === null) return 'founding';
+    return this.#isJoining ? 'joining' : 'running';
   }
 
   logTail(count: number): LogEntry<Command>[] {
@@ -198,48 +255,49 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
   }
 
   /** Whether a host may be in the group as that member, now that it has proven its key and an invite. */
-  mayEnter(host: HostId, member: NodeId): Exclusion | null {
-    return exclusionOf(this.#exclusions(), host, member);
+  mayEnter(member: NodeId): Exclusion | null {
+    return this.#door?.mayEnter(member) ?? null;
   }
 
-  #exclusions(): Exclusions {
-    return this.#init.exclusions?.() ?? nobodyExcluded;
-  }
-
-  /** Who may enter was changed: those who may not any more are put out. */
-  exclusionsChanged(): void {
-    for (const link of [...this.#links.values()]) {
-      const member = link.admissionTo(this.record.group)?.member;
-      const exclusion = member === undefined ? null : this.mayEnter(link.peer, member);
-      if (exclusion !== null) link.refuse(this.record.group, exclusion, 'that was committed by the group');
-    }
+  /** The group is in the hands of the application. A member that was removed shows what it has first, and ends then. */
+  opened(): void {
+    this.#isOpen = true;
+    this.#review();
   }
 
   /** There is a link to a host that is in this group too. */
   met(link: PeerLink): void {
-    this.#links.set(link.peer, link);
-    if (this.#member === null) this.#sendFrame(link, { kind: 'Join', member: this.record.member }, 'control');
-    this.#toldOf(link.peer, (id) => this.#member?.peerConnected(id));
+    const admission = link.admissionTo(this.record.group);
+    if (admission === null) return;
+    this.#seats.set(link.peer, { link, admission });
+    if (this.#member === null || this.#isJoining) this.#ask(link);
+    this.#member?.peerConnected(admission.member);
+    this.#door?.review();
     // Hosts of before would close the link at what they do not know.
-    const present = link.minor < presenceMinor ? null : link.admissionTo(this.record.group);
-    if (present !== null) this.presence.connected(present.member);
+    if (link.minor >= presenceMinor) this.presence.connected(admission.member);
   }
 
   parted(link: PeerLink): void {
-    if (this.#links.get(link.peer) !== link) return;
-    this.#links.delete(link.peer);
-    this.#candidates.delete(link.peer);
-    this.#toldOf(link.peer, (id) => this.#member?.peerDisconnected(id));
+    const seat = this.#seats.get(link.peer);
+    if (seat?.link !== link) return;
+    this.#seats.delete(link.peer);
+    this.#founding.parted(link.peer);
+    this.#member?.peerDisconnected(seat.admission.member);
     this.presence.disconnected(link.peer);
     this.#init.listener.statusChanged();
   }
 
-  refused(_notice: RefusalNotice): void {
-    this.#init.listener.statusChanged();
+  /** A host of the group is believed when it says that the group has shut us out, one that may only read is not. */
+  refused({ by, reason, admission }: RefusalNotice): void {
+    const isBelieved = by === 'them' && admission?.kind === 'full';
+    if (isBelieved && (reason === 'banned-key' || reason === 'removed-incarnation')) this.#shutOut(reason);
+    else this.#init.listener.statusChanged();
   }
 
-  #toldOf(host: HostId, tell: (id: NodeId) => void): void {
-    for (const id of this.#voters ?? []) if (hostOf(id) === host) tell(id);
+  /** Whoever was never in forgets the group, and may come again as somebody else; other members keep what they have. */
+  #shutOut(exclusion: Exclusion): void {
+    if (this.#isJoining) this.#exclude(expelled(exclusion));
+    else this.stop(expelled(exclusion));
   }
 
   /** False for a message that its link does not vouch for. */
@@ -252,73 +310,102 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
       link.refuse(group, 'read-only', `whoever may only read sends no ${message.kind}`);
       return true;
     }
-    if (message.kind === 'Join') this.#joined(link, message);
+    if (message.kind === 'Join') this.#joined(link, admission, message);
     else if (message.kind === 'Founded') this.#founded(message);
     else if (message.kind === 'Presence') return this.presence.receive(message);
+    else if (message.kind === 'JoinRefused') this.#joinRefused(message);
     else if (this.#member !== null) this.#member.receive(message);
-    else if (this.#isFounding && this.#early.length < maxEarlyMessages) this.#early.push(message);
+    else if (this.#isBeginning && this.#early.length < maxEarlyMessages) this.#early.push(message);
     return true;
   }
 
-  #joined(link: PeerLink, { member }: Join): void {
-    if (this.#voters !== null) {
-      this.#sendFrame(link, this.#foundedMessage(this.#voters), 'control');
-    } else if (this.record.founders !== null && link.admissionTo(this.record.group)?.kind === 'full') {
-      this.#candidates.set(link.peer, member);
+  #ask(link: PeerLink): void {
+    const { member, machine } = this.record;
+    this.#sendFrame(link, { kind: 'Join', member, machine }, 'control');
+  }
+
+  #keepAsking(): void {
+    this.#stopAsking = this.#init.clock.every(askEveryMs, () => {
+      if (!this.#isJoining) this.#stopAsking();
+      else if (!this.#isBeginning) for (const { link } of this.#seats.values()) this.#ask(link);
+    });
+  }
+
+  #joined(link: PeerLink, admission: Admission, { machine }: Join): void {
+    const isOurs = machine === this.record.machine;
+    const refuse = (refusal: JoinRefusal): boolean =>
+      this.#sendFrame(link, { kind: 'JoinRefused', ...refusal }, 'control');
+    if (!this.#mayAnswer) return;
+    if (!isOurs) {
+      refuse({ reason: 'other-machine', machine: this.record.machine });
+    } else if (this.#member !== null) {
+      this.#sendFrame(link, this.#foundedMessage, 'control');
+      if (this.#door?.knocked(admission) === false) refuse({ reason: 'full' });
+    } else if (admission.kind === 'full') {
+      this.#founding.joined(link.peer, admission.member);
       this.#init.listener.statusChanged();
       this.#foundIfComplete();
     }
   }
 
-  #foundedMessage(voters: readonly NodeId[]): Founded {
-    return { kind: 'Founded', machine: this.record.machine, voters };
+  /** The founder answers, and whoever knows the group and is heard in it. */
+  get #mayAnswer(): boolean {
+    if (this.#member === null) return this.record.founders !== null;
+    return kindOf(this.record.access) === 'full' && this.#member.configuration.voters.length > 0;
+  }
+
+  get #foundedMessage(): Founded {
+    return { kind: 'Founded', voters: this.#founders };
   }
 
   #foundIfComplete(): void {
-    const { founders, member } = this.record;
-    if (founders === null || this.#candidates.size < founders - 1) return;
-    const others = [...this.#candidates.values()].slice(0, founders - 1);
-    this.#found([member, ...others]);
+    const { members } = this.#founding;
+    if (members !== null) this.#begin(members);
   }
 
-  #founded({ machine, voters }: Founded): void {
+  #founded({ voters }: Founded): void {
     if (this.#member !== null || this.record.founders !== null) return;
-    if (machine !== this.record.machine) {
-      this.#exclude(
-        new RaftError('WRONG_MACHINE', `the group replicates the machine ${machine}, not ${this.record.machine}`),
-      );
-    } else if (!voters.includes(this.record.member)) {
-      this.#exclude(
-        new RaftError('GROUP_FULL', `the group was founded with its ${voters.length} members, and takes no more`),
-      );
-    } else {
-      this.#found(voters);
-    }
+    this.#begin(voters.includes(this.record.member) ? voters : []);
   }
 
-  /** Makes the list of members durable, once, and starts from it. */
-  #found(voters: readonly NodeId[]): void {
-    if (this.#isFounding || this.#stopped !== null) return;
-    this.#isFounding = true;
-    const state = emptyState(voters);
+  #joinRefused(refusal: JoinRefusal): void {
+    if (!this.#isJoining) return;
+    this.#exclude(
+      refusal.reason === 'full'
+        ? new RaftError('GROUP_FULL', 'the group has as many learners as it takes: have some removed, or promoted')
+        : new RaftError(
+            'WRONG_MACHINE',
+            `the group replicates the machine ${refusal.machine}, not ${this.record.machine}`,
+          ),
+    );
+  }
+
+  /** Makes what this member starts from durable, once, and starts: the founding members, or nothing. */
+  #begin(founders: readonly NodeId[]): void {
+    if (this.#isBeginning || this.#stopped !== null) return;
+    this.#isBeginning = true;
+    const state = emptyState(founders);
     this.#init.storage.write({ start: state.start, hardState: null, truncateFrom: null, entries: [] }, (error) => {
       if (this.#stopped !== null) return;
+      this.#isBeginning = false;
       if (error !== null) {
         this.stop(error);
         return;
       }
       const member = this.#start(state);
       // Everybody tells, not the founder alone: it may be gone, or out of reach, before all have heard it.
-      for (const link of this.#links.values()) this.#sendFrame(link, this.#foundedMessage(voters), 'control');
+      if (founders.length > 0) {
+        for (const { link } of this.#seats.values()) this.#sendFrame(link, this.#foundedMessage, 'control');
+      }
       if (this.record.founders !== null) member?.campaign();
     });
   }
 
   #start(persistent: PersistentState): Member<State, Command, Result> | null {
     const { storage, clock, machine, listener, raft } = this.#init;
-    const id = this.record.member;
-    this.#voters = persistent.start.configuration.voters;
-    this.#candidates.clear();
+    const { group, member: id } = this.record;
+    const { index, configuration } = persistent.start;
+    this.#founders = index === 0 ? configuration.voters : [];
     try {
       this.#member = new Member({
         id,
@@ -335,8 +422,12 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
           statusChanged: () => {
             const reason = this.#member?.stopped ?? null;
             // A member that has stopped by itself keeps nobody waiting, here or elsewhere.
-            if (reason !== null) this.stop(reason);
-            else listener.statusChanged();
+            if (reason !== null) {
+              this.stop(reason);
+            } else {
+              this.#review();
+              listener.statusChanged();
+            }
           },
           started: () => {
             this.#becomeReady();
@@ -350,15 +441,32 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
       this.stop(error);
       return null;
     }
-    for (const host of this.#links.keys()) this.#toldOf(host, (peer) => this.#member?.peerConnected(peer));
+    this.#door = new Door(group, this.#member, () => this.#seats.values(), clock);
+    for (const { admission } of this.#seats.values()) this.#member.peerConnected(admission.member);
     for (const message of this.#early.splice(0)) this.#member.receive(message);
+    this.#review();
     listener.statusChanged();
     return this.#member;
   }
 
+  /** Something about our member is different: who may be in the group, perhaps, and whether we may. */
+  #review(): void {
+    const member = this.#member;
+    if (member === null || this.stopped !== null) return;
+    this.#door?.review();
+    // M11: whoever leads goes when another one does.
+    if (member.exclusion === null || member.role === 'leader' || !this.#isOpen || this.#isLeaving) return;
+    this.#isLeaving = true;
+    const exclusion = member.exclusion === 'banned' ? 'banned-key' : 'removed-incarnation';
+    // So that we know it after a restart as well, without being told.
+    member.saveCommit(() => {
+      this.#shutOut(exclusion);
+    });
+  }
+
   #send(to: NodeId, message: MemberMessage, lane: Lane): boolean {
-    const link = this.#links.get(hostOf(to));
-    return link !== undefined && this.#sendFrame(link, message, lane);
+    const seat = this.#seats.get(hostOf(to));
+    return seat?.admission.member === to && this.#sendFrame(seat.link, message, lane);
   }
 
   #sendFrame(link: PeerLink, message: GroupMessage, lane: Lane): boolean {
@@ -366,7 +474,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
   }
 
   #sendPresence(message: PresenceMessage): boolean {
-    const link = this.#links.get(hostOf(message.to));
+    const link = this.#seats.get(hostOf(message.to))?.link;
     if (link === undefined || link.bufferedBytes('control') >= maxBytesBeforePresence) return false;
     return this.#sendFrame(link, message, 'control');
   }
@@ -383,8 +491,11 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     this.#stopped = reason;
     this.#becomeReady();
     this.presence.close(reason);
+    this.#stopAsking();
     this.#member?.close(reason);
-    this.#proposals.failAll((outcome) => new RaftError(reason.code, reason.message, { outcome, cause: reason.cause }));
+    this.#proposals.failAll(
+      (outcome: Outcome) => new RaftError(reason.code, reason.message, { outcome, cause: reason.cause }),
+    );
     this.#init.storage.close();
     this.#init.listener.statusChanged();
     this.#init.listener.stopped();

@@ -6,8 +6,11 @@ import type { SignalingState } from '../transport/transport.ts';
 
 /** How a group is doing, as its member here sees it. */
 export interface GroupStatus {
-  /** `founding` until the members are known, `running` from then on, `stopped` for good. */
-  readonly phase: 'founding' | 'running' | 'stopped';
+  /**
+   * `founding` until the group is founded; `joining` while it has not let this member in yet; then `running`; `stopped` for
+   * good.
+   */
+  readonly phase: 'founding' | 'joining' | 'running' | 'stopped';
   readonly signaling: SignalingState;
   /** Members that the founder still waits for; null when we are not the founder, or the group is founded. */
   readonly missing: number | null;

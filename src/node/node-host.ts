@@ -3,12 +3,10 @@ import wrtc from '@roamhq/wrtc';
 import { WebSocket as NodeWebSocket } from 'ws';
 import { toBase64Url } from '../encoding/base64url.ts';
 import type { Clock } from '../group/clock.ts';
-import type { Exclusions } from '../host/admission.ts';
 import { Host } from '../host/host.ts';
 import { randomBytes } from '../identity/crypto.ts';
 import { makeIdentity } from '../identity/host-keys.ts';
 import { hostSigner } from '../identity/host-signer.ts';
-import type { GroupId } from '../ids.ts';
 import type { Database } from '../storage/database.ts';
 import { MemoryDatabase } from '../storage/memory.ts';
 import { barePeer } from '../transport/bare-connection.ts';
@@ -23,8 +21,6 @@ export interface NodeHostOptions {
   readonly iceServers?: readonly RTCIceServer[];
   readonly iceTransportPolicy?: RTCIceTransportPolicy;
   readonly webrtc?: 'simple-peer' | 'bare';
-  /** Whom this process does not let in, beside those whom the group has shut out. */
-  readonly exclusions?: (group: GroupId) => Exclusions;
 }
 
 export interface NodeHostListener {
@@ -89,7 +85,6 @@ export async function openNodeHost(
         connect: options.webrtc === 'bare' ? bare : simplePeer(wrtc),
         configuration: { iceServers: [...iceServers], iceTransportPolicy },
       }),
-    ...(options.exclusions && { exclusions: options.exclusions }),
     fillRandom: (bytes) => {
       bytes.set(randomBytes(bytes.byteLength));
     },

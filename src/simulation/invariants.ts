@@ -8,6 +8,7 @@ import type { TraceEvent } from '../core/trace.ts';
 import type { Configuration, Entry, Index, NodeId, Term } from '../core/types.ts';
 import type { Batch } from '../storage/storage.ts';
 import type { MemberMessage } from '../transport/messages.ts';
+import { exclusionFault } from './exclusions-checker.ts';
 import { quorumsMeet } from './quorums-meet.ts';
 import type { Run } from './run-of-member.ts';
 import type { DiskView } from './sim-disk.ts';
@@ -173,6 +174,8 @@ export class Invariants {
     if (before !== null && configuration.version > before.version && !quorumsMeet(before, configuration)) {
       this.#accuse('S11', `a quorum of ${configuration.version} may miss one of ${before.version}, the one before`);
     }
+    const fault = before === null ? null : exclusionFault(before, configuration, this.everMembers);
+    if (fault !== null) this.#accuse('S19', fault);
     this.#configurations.set(configuration.version, configuration);
     for (const id of configuration.witnesses) this.witnesses.add(id);
     for (const id of membersOf(configuration)) this.everMembers.add(id);

@@ -57,6 +57,12 @@ const rules: readonly Mutant[] = [
     rules: { isChangeFree: yes },
   },
   {
+    name: 'removed-is-added-again',
+    bug: 'a member that was removed is added again under its old id',
+    breaks: 'M10',
+    rules: { mayComeIn: yes },
+  },
+  {
     name: 'read-before-commit-in-term',
     bug: 'a leader answers reads before an entry of its term is committed (etcd#7331)',
     breaks: 'Q1',

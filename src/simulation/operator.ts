@@ -182,6 +182,10 @@ export class Operator implements Caretaker {
       const newcomer = this.#idle() ?? this.#newcomer();
       if (newcomer === null) return null;
       const kind = context.choose(4) === 0 ? 'add-witness' : 'add-learner';
+      // M10: whoever was removed is not added again, however often somebody tries.
+      for (const id of this.#configuration?.removed ?? []) {
+        this.#propose(this.#group.leader, [{ kind: 'add-learner', id }]);
+      }
       this.#propose(this.#group.leader, [{ kind, id: newcomer.id }]);
       return newcomer;
     },

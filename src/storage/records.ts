@@ -6,18 +6,19 @@
  *     byte  4      format version
  *     byte  5..    the payload
  *
- * Version 1 knew no configurations but a list of voters, and no snapshots. It is read for ever, and never written.
+ * Version 1 knew no configurations but a list of voters, and no snapshots; version 2 had configurations that shut nobody
+ * out. Both are read for ever, and never written.
  */
 import { foundingConfiguration } from '../core/configuration.ts';
-import type { Entry, EntryKind, HardState, Index, LogStart, NodeId } from '../core/types.ts';
-import { configurationFields, readConfiguration } from '../encoding/configuration.ts';
+import type { Configuration, Entry, EntryKind, HardState, Index, LogStart, NodeId } from '../core/types.ts';
+import { configurationFields, readConfiguration, readEarlierConfiguration } from '../encoding/configuration.ts';
 import { crc32c } from '../encoding/crc32c.ts';
 import { FieldReader } from '../encoding/fields.ts';
 import { decode, encode } from '../encoding/msgpack.ts';
 import { RaftError } from '../errors.ts';
 import type { LogChange } from './batch.ts';
 
-const formatVersion = 2;
+const formatVersion = 3;
 const headerBytes = 5;
 const checksumBytes = 4;
 
@@ -141,8 +142,13 @@ export function decodeStart(record: unknown): LogStart {
     configuration:
       version === 1
         ? foundingConfiguration(fields.list((list) => list.text(isNodeId)))
-        : readConfiguration(fields, isNodeId),
+        : configurationOf(fields, version),
   }));
+}
+
+/** Of a record of version 2 or later. */
+export function configurationOf(fields: FieldReader, version: number): Configuration {
+  return version === 2 ? readEarlierConfiguration(fields, isNodeId) : readConfiguration(fields, isNodeId);
 }
 
 export interface EntriesRecord {

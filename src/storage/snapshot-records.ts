@@ -4,9 +4,9 @@
  * snapshot may be received again while it is still being read.
  */
 import type { Snapshot } from '../core/types.ts';
-import { configurationFields, readConfiguration } from '../encoding/configuration.ts';
+import { configurationFields } from '../encoding/configuration.ts';
 import type { FieldReader } from '../encoding/fields.ts';
-import { isNodeId, maxChecksum, open, recordBytes, seal } from './records.ts';
+import { configurationOf, maxChecksum, open, recordBytes, seal } from './records.ts';
 
 export interface KeptSnapshot {
   readonly slot: number;
@@ -40,18 +40,18 @@ export function encodeKept(kept: readonly KeptSnapshot[]): Uint8Array {
 
 /** @throws RaftError STORAGE_CORRUPT */
 export function decodeKept(record: unknown): KeptSnapshot[] {
-  return open('the list of snapshots', record, (fields) => {
+  return open('the list of snapshots', record, (fields, version) => {
     const kept: KeptSnapshot[] = [];
-    while (fields.remaining > 0) kept.push(fields.record(readKept));
+    while (fields.remaining > 0) kept.push(fields.record((one) => readKept(one, version)));
     return kept;
   });
 }
 
-function readKept(fields: FieldReader): KeptSnapshot {
+function readKept(fields: FieldReader, version: number): KeptSnapshot {
   const slot = fields.integer();
   const index = fields.integer();
   const term = fields.integer();
-  const configuration = readConfiguration(fields, isNodeId);
+  const configuration = configurationOf(fields, version);
   const id = fields.text(isSnapshotId);
   const bytes = fields.integer();
   const checksum = fields.integer(0, maxChecksum);

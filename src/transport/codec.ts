@@ -15,12 +15,19 @@ import { decode, encode } from '../encoding/msgpack.ts';
 import { type GroupId, isGroupId } from '../ids.ts';
 import { isSessionId } from '../machine/envelope.ts';
 import { maxMachineNameLength } from '../machine/machine.ts';
-import { type GroupMessage, maxPresenceBytes, presenceTtlMs, type RefusalReason } from './messages.ts';
+import {
+  type Demand,
+  type DemandRefusal,
+  type GroupMessage,
+  maxPresenceBytes,
+  presenceTtlMs,
+  type RefusalReason,
+} from './messages.ts';
 import type { RoleName } from '../core/trace.ts';
 import { maxFrameBytes } from './link.ts';
 
 /** Counts up with changes that older code would misread: hosts of different major versions refuse each other. */
-export const wireMajor = 2;
+export const wireMajor = 3;
 
 /** Counts up with fields and kinds that older code can do without, and ignores. Told in the handshake. */
 export const wireMinor = 1;
@@ -47,6 +54,19 @@ interface Form<K extends Kind> {
 
 const roles: readonly RoleName[] = ['follower', 'pre-candidate', 'candidate', 'leader'];
 const refusals: readonly RefusalReason[] = ['not-leader', 'busy', 'early'];
+const demandKinds: readonly Demand['kind'][] = ['promote', 'demote', 'remove', 'transfer', 'ban', 'unban'];
+const demandRefusals: readonly DemandRefusal[] = [
+  'not-leader',
+  'in-progress',
+  'outdated',
+  'not-caught-up',
+  'not-a-member',
+  'reader',
+  'witness',
+  'cannot-lead',
+  'last-voter',
+  'too-many-banned',
+];
 const entryKinds: readonly EntryKind[] = ['empty', 'command', 'configuration'];
 
 const maxNodeIdLength = 64;
@@ -119,6 +139,13 @@ function readConflict(fields: FieldReader): ConflictHint | null {
   const accepted = fields.boolean();
   const conflict = { index: fields.integer(), term: fields.integer() };
   return accepted ? null : conflict;
+}
+
+/** A prefix of ids is no longer than an id, and not empty: nobody can mean everybody. */
+function readDemand(fields: FieldReader): Demand {
+  const kind = oneOf(demandKinds, fields);
+  const subject = fields.text(isNodeId);
+  return kind === 'ban' || kind === 'unban' ? { kind, prefix: subject } : { kind, id: subject };
 }
 
 function readList<Item>(fields: FieldReader, item: () => Item): Item[] {
@@ -336,6 +363,36 @@ const forms: { readonly [K in Kind]: Form<K> } = {
       lastIndex: fields.integer(),
     }),
   },
+  ChangeRequest: {
+    number: 19,
+    write: ({ from, to, number, demand, expected }) => [
+      from,
+      to,
+      number,
+      demandKinds.indexOf(demand.kind),
+      'prefix' in demand ? demand.prefix : demand.id,
+      expected,
+    ],
+    read: (fields) => ({
+      kind: 'ChangeRequest',
+      from: fields.text(isNodeId),
+      to: fields.text(isNodeId),
+      number: fields.integer(),
+      demand: readDemand(fields),
+      expected: fields.integerOrNull(),
+    }),
+  },
+  ChangeRefused: {
+    number: 20,
+    write: ({ from, to, number, reason }) => [from, to, number, demandRefusals.indexOf(reason)],
+    read: (fields) => ({
+      kind: 'ChangeRefused',
+      from: fields.text(isNodeId),
+      to: fields.text(isNodeId),
+      number: fields.integer(),
+      reason: oneOf(demandRefusals, fields),
+    }),
+  },
   Presence: {
     number: 24,
     write: ({ from, to, run, version, ttlMs, value }) => [from, to, run, version, ttlMs, value],
@@ -351,17 +408,21 @@ const forms: { readonly [K in Kind]: Form<K> } = {
   },
   Join: {
     number: 32,
-    write: ({ member }) => [member],
-    read: (fields) => ({ kind: 'Join', member: fields.text(isNodeId) }),
+    write: ({ member, machine }) => [member, machine],
+    read: (fields) => ({ kind: 'Join', member: fields.text(isNodeId), machine: fields.text(isMachineName) }),
   },
   Founded: {
     number: 33,
-    write: ({ machine, voters }) => [machine, voters.length, ...voters],
-    read: (fields) => ({
-      kind: 'Founded',
-      machine: fields.text(isMachineName),
-      voters: readList(fields, () => fields.text(isNodeId)),
-    }),
+    write: ({ voters }) => [voters.length, ...voters],
+    read: (fields) => ({ kind: 'Founded', voters: readList(fields, () => fields.text(isNodeId)) }),
+  },
+  JoinRefused: {
+    number: 34,
+    write: (message) => (message.reason === 'full' ? [0] : [1, message.machine]),
+    read: (fields) =>
+      fields.integer(0, 1) === 0
+        ? { kind: 'JoinRefused', reason: 'full' }
+        : { kind: 'JoinRefused', reason: 'other-machine', machine: fields.text(isMachineName) },
   },
 };
 

@@ -77,10 +77,17 @@ export class MemoryNetwork {
       if (other === newcomer || here === undefined || there === undefined) continue;
       if (here.entry.broker !== there.entry.broker) continue;
       const [link, back] = this.#link(newcomer, other);
-      const isLetIn = there.entry.mayEnter(newcomer.host, here.entry.member) === null;
-      if (!isLetIn || here.entry.mayEnter(other.host, there.entry.member) !== null) continue;
       link.admit(group, { member: there.entry.member, kind: there.entry.credentials.kind });
       back.admit(group, { member: here.entry.member, kind: here.entry.credentials.kind });
+      const exclusions = [
+        [back, there.entry.mayEnter(newcomer.host, here.entry.member)],
+        [link, here.entry.mayEnter(other.host, there.entry.member)],
+      ] as const;
+      const [by, exclusion] = exclusions.find(([, found]) => found !== null) ?? [null, null];
+      if (exclusion !== null) {
+        by?.refuse(group, exclusion, 'the group has shut it out');
+        continue;
+      }
       here.listener.met(link);
       there.listener.met(back);
     }
@@ -149,13 +156,18 @@ class MemoryPeerLink implements PeerLink {
   }
 
   refuse(group: GroupId, reason: RefusalReason, detail: string): void {
-    this.#owner.groups.get(group)?.listener.refused({ peer: this.peer, by: 'us', reason, detail });
+    this.#tellOfRefusal('us', group, reason, detail);
     this.#far?.wasRefused(group, reason, detail);
     this.leave(group);
   }
 
   wasRefused(group: GroupId, reason: RefusalReason, detail: string): void {
-    this.#owner.groups.get(group)?.listener.refused({ peer: this.peer, by: 'them', reason, detail });
+    this.#tellOfRefusal('them', group, reason, detail);
+  }
+
+  #tellOfRefusal(by: 'us' | 'them', group: GroupId, reason: RefusalReason, detail: string): void {
+    const admission = this.admissionTo(group);
+    this.#owner.groups.get(group)?.listener.refused({ peer: this.peer, by, reason, detail, admission });
   }
 
   /** Neither end is in the group with the other any more. */

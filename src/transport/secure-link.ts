@@ -55,6 +55,8 @@ export class SecureLink implements PeerLink {
   readonly #handshake: Handshake;
   readonly #link: Link;
   readonly #groups = new SharedGroups();
+  /** When our claims to enter were sent. */
+  readonly #claimed = new Map<GroupId, Promise<void>>();
   readonly #inbox: Inbox;
   readonly #liveness: Liveness;
   #isRefused = false;
@@ -155,9 +157,10 @@ export class SecureLink implements PeerLink {
     if (this.#proven === null || entry === undefined || !this.isOpen) return;
     if (!this.#groups.ask(group)) return;
     const place = { session: this.#proven.session, host: this.#init.identity.id };
-    void claimAdmission(entry.credentials, place, entry.member).then((claim) => {
+    const claimed = claimAdmission(entry.credentials, place, entry.member).then((claim) => {
       if (this.isOpen && this.#groups.has(group)) this.#tell({ kind: 'Enter', ...claim });
     });
+    this.#claimed.set(group, claimed);
   }
 
   /** The group is closed here. */
@@ -182,19 +185,21 @@ export class SecureLink implements PeerLink {
   refuse(group: GroupId, reason: RefusalReason, detail: string): void {
     if (!this.isOpen) return;
     this.#tell({ kind: 'Refuse', group, reason, detail });
+    const notice = this.#notice('us', group, reason, detail);
     this.#forget(group);
-    this.#listener.refused(this, group, this.#notice('us', reason, detail));
+    this.#listener.refused(this, group, notice);
     if (this.#groups.isEmpty) this.#linger();
   }
 
-  #notice(by: 'us' | 'them', reason: RefusalReason, detail: string): RefusalNotice {
-    return { peer: this.#proven?.host ?? this.#init.expected, by, reason, detail };
+  #notice(by: 'us' | 'them', group: GroupId | null, reason: RefusalReason, detail: string): RefusalNotice {
+    const admission = group === null ? null : this.#groups.admissionTo(group);
+    return { peer: this.#proven?.host ?? this.#init.expected, by, reason, detail, admission };
   }
 
   #refuseLink(reason: RefusalReason, detail: string): void {
     if (!this.isOpen) return;
     this.#tell({ kind: 'Refuse', group: null, reason, detail });
-    this.#listener.refused(this, null, this.#notice('us', reason, detail));
+    this.#listener.refused(this, null, this.#notice('us', null, reason, detail));
     this.#linger();
   }
 
@@ -322,7 +327,7 @@ export class SecureLink implements PeerLink {
   }
 
   #wasRefused({ group, reason, detail }: Extract<LinkMessage, { kind: 'Refuse' }>): null {
-    this.#listener.refused(this, group, this.#notice('them', reason, detail));
+    this.#listener.refused(this, group, this.#notice('them', group, reason, detail));
     if (group !== null) this.#forget(group);
     if (group === null || this.#groups.isEmpty) {
       this.close({ reason: 'refused', detail: `the other end refused us: ${reason} (${detail})` });
@@ -341,7 +346,10 @@ export class SecureLink implements PeerLink {
       await checkAdmission(entry.credentials, { session, host }, claim);
       if (!member.startsWith(`${host}.`)) throw new Refusal('wrong-key', 'the member is of another host');
       const exclusion = entry.mayEnter(host, member);
-      if (exclusion !== null) throw new Refusal(exclusion, explain[exclusion]);
+      if (exclusion !== null) {
+        await this.#showRight(group);
+        throw new Refusal(exclusion, explain[exclusion]);
+      }
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       this.refuse(group, error.reason, error.message);
@@ -352,6 +360,12 @@ export class SecureLink implements PeerLink {
     this.#tell({ kind: 'Entered', group });
     this.enter(group);
     this.#meet(group);
+  }
+
+  /** Whoever is told that the group has shut him out need not believe it to somebody who has no right to say so. */
+  async #showRight(group: GroupId): Promise<void> {
+    this.enter(group);
+    await this.#claimed.get(group);
   }
 
   #meet(group: GroupId): void {

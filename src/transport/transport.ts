@@ -69,6 +69,8 @@ export interface RefusalNotice {
   readonly by: 'us' | 'them';
   readonly reason: RefusalReason;
   readonly detail: string;
+  /** As whom the other end was in the group here, if it was: members are believed what they say of the group. */
+  readonly admission: Admission | null;
 }
 
 /** What happens in one group. */

@@ -2,7 +2,7 @@
  * Replicas in one room, for scenario tests: messages lie on the table until a test delivers them, disks are slow when a
  * test says so, and a crash keeps exactly what was durable. Nothing here decides anything; the story is the test's.
  */
-import type { MembershipStep } from '../../src/core/configuration.ts';
+import type { MemberStep, MembershipStep } from '../../src/core/configuration.ts';
 import { decodeConfiguration } from '../../src/core/membership-change.ts';
 import type { Transition } from '../../src/core/membership.ts';
 import { type RaftOptions } from '../../src/core/options.ts';
@@ -45,31 +45,38 @@ export function entries(story: string, firstIndex: Index = 1): Entry[] {
     });
 }
 
-const stepKinds: Readonly<Record<string, MembershipStep['kind']>> = {
+const stepKinds: Readonly<Record<string, MemberStep['kind']>> = {
   voter: 'add-voter',
   learner: 'add-learner',
+  reader: 'add-reader',
   witness: 'add-witness',
   remove: 'remove',
 };
 
-/** Steps written as `voter d, learner e, witness w, remove a`. */
+/** Steps written as `voter d, learner e, reader r, witness w, remove a, ban b-, unban b-`. */
 export function steps(story: string): MembershipStep[] {
   return story
     .split(', ')
     .filter((part) => part !== '')
     .map((part) => {
       const [word = '', name = ''] = part.split(' ');
+      if (word === 'ban' || word === 'unban') return { kind: word, prefix: name };
       const kind = stepKinds[word];
       if (kind === undefined) throw new Error(`no step ${part}`);
       return { kind, id: node(name) };
     });
 }
 
-/** `a b c` for three voters, `a b + b c` while joint, `| l` for learners, `* w` for witnesses, `> n` for learners next. */
-export function shape({ voters, outgoing, learners, learnersNext, witnesses, autoLeave }: Configuration): string {
+/**
+ * `a b c` for three voters, `a b + b c` while joint, `| l` for learners, `~ r` for those of them that may only read, `* w`
+ * for witnesses, `> n` for learners next.
+ */
+export function shape(configuration: Configuration): string {
+  const { voters, outgoing, learners, learnersNext, witnesses, autoLeave, readers } = configuration;
   const parts = [voters.join(' ')];
   if (outgoing.length > 0) parts.push('+', outgoing.join(' '));
   if (learners.length > 0) parts.push('|', learners.join(' '));
+  if (readers.length > 0) parts.push('~', readers.join(' '));
   if (learnersNext.length > 0) parts.push('>', learnersNext.join(' '));
   if (witnesses.length > 0) parts.push('*', witnesses.join(' '));
   if (autoLeave) parts.push('(auto)');

@@ -549,6 +549,37 @@ describe('a member that is removed', () => {
     expect(cluster.member('c-1').status).toMatchObject({ role: 'follower', term: 1, removed: true });
   });
 
+  test.each(['voter', 'learner', 'witness', 'reader'])('M10 is not added again as a %s, by no leader', (kind) => {
+    const cluster = led();
+    cluster.change('a', 'remove c');
+    cluster.settle();
+    cluster.member('a').raft.transferLeadership(node('b'));
+    cluster.settle();
+    expect(cluster.leader).toBe('b');
+    expect(isAccepted(cluster, 'b', `${kind} c`)).toBe(false);
+    expect(isAccepted(cluster, 'b', `${kind} d`)).toBe(true);
+  });
+
+  test('M10 M12 by a snapshot knows it, also when it starts again', () => {
+    const persistent = emptyState(['a', 'b', 'c'].map(node));
+    const configuration = {
+      ...persistent.start.configuration,
+      version: 2,
+      voters: ['a', 'b'].map(node),
+      removed: [node('c')],
+    };
+    const snapshot: Snapshot = { index: 3, term: 1, configuration, id: 's', bytes: 0, checksum: 0 };
+    const raft = new Raft({ id: node('c'), persistent, random: seededRandom(1) });
+    const envelope = { from: node('a'), to: node('c'), term: 1 } as const;
+    raft.step({ ...envelope, kind: 'InstallSnapshot', offset: 0, snapshot, data: new Uint8Array(0) });
+    expect(raft.status().removed).toBe(false);
+    for (let ready = raft.ready(); ready !== null; ready = raft.ready()) raft.advance(ready);
+    expect(raft.status().removed).toBe(true);
+    const start = { index: 3, term: 1, configuration };
+    const again = { hardState: { term: 1, vote: null, commit: 3 }, start, entries: [], snapshot };
+    expect(new Raft({ id: node('c'), persistent: again, random: seededRandom(1) }).status().removed).toBe(true);
+  });
+
   test('M17 is not heard any more when it answers', () => {
     const cluster = led();
     cluster.change('a', 'remove c');
@@ -556,6 +587,56 @@ describe('a member that is removed', () => {
     const answer = { kind: 'HeartbeatResponse', from: node('c'), to: node('a'), term: 9, round: 1 } as const;
     cluster.deliver(answer);
     expect(cluster.member('a').status).toMatchObject({ role: 'leader', term: 1 });
+  });
+});
+
+describe('whoever is banned', () => {
+  test('M19 goes under all its ids, is told, and does not come back, also not after the next changes', () => {
+    const cluster = led({ members: ['a', 'b', 'x-1'] });
+    cluster.join('x-2');
+    cluster.change('a', 'learner x-2');
+    cluster.settle();
+    cluster.change('a', 'ban x-');
+    cluster.settle();
+    for (const name of ['a', 'b', 'x-1', 'x-2']) expect(cluster.shape(name)).toBe('a b');
+    expect(['x-1', 'x-2'].map((name) => cluster.member(name).status.removed)).toEqual([true, true]);
+    cluster.change('a', 'remove b');
+    cluster.settle();
+    expect(isAccepted(cluster, 'a', 'learner x-3')).toBe(false);
+    expect(isAccepted(cluster, 'a', 'learner xa')).toBe(true);
+  });
+
+  test('M11 M19 while it leads hands over first', () => {
+    const cluster = led({ members: ['x-1', 'b', 'c'] });
+    cluster.propose('x-1', 'on the way out');
+    cluster.change('x-1', 'ban x-');
+    cluster.settle();
+    expect(['b', 'c']).toContain(cluster.leader);
+    expect(cluster.shape(cluster.leader ?? '')).toBe('b c');
+    expect(cluster.member(cluster.leader ?? '').commands).toEqual(['on the way out']);
+    expect(cluster.member('x-1').status).toMatchObject({ role: 'follower', removed: true });
+  });
+});
+
+describe('a reader', () => {
+  test('M18 follows the log, does not vote, does not count, and is no voter before it is a learner', () => {
+    const cluster = led();
+    cluster.join('r');
+    cluster.change('a', 'reader r');
+    cluster.propose('a', 'x');
+    cluster.tick(2);
+    expect(cluster.member('r').commands).toEqual(['x']);
+    expect(isAccepted(cluster, 'a', 'voter r')).toBe(false);
+    cluster.isolate('b');
+    cluster.isolate('c');
+    cluster.propose('a', 'y');
+    cluster.tick(2);
+    expect(cluster.member('a').commands).toEqual(['x']);
+    cluster.heal();
+    cluster.tick(2);
+    cluster.change('a', 'learner r');
+    cluster.tick(2);
+    expect(isAccepted(cluster, 'a', 'voter r')).toBe(true);
   });
 });
 

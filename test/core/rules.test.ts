@@ -7,7 +7,7 @@ import { foundingConfiguration } from '../../src/core/configuration.ts';
 import { InvariantViolation } from '../../src/core/errors.ts';
 import { type Rules, standardRules } from '../../src/core/rules.ts';
 import type { AppendEntries, Entry, Message } from '../../src/core/types.ts';
-import { Cluster, type ClusterInit, entries, node } from './cluster.ts';
+import { Cluster, type ClusterInit, entries, node, steps } from './cluster.ts';
 
 const ofKind = (kind: Message['kind']) => (message: Message) => message.kind === kind;
 
@@ -167,6 +167,21 @@ const stories: readonly [string, Partial<Rules>, string, Story][] = [
       cluster.propose('a', 'x');
       cluster.settle();
       return cluster.member('a').commands.length > 0 ? 'committed on one disk' : null;
+    },
+  ],
+  [
+    'M10 a removed member that is added again is one that others believe to be gone for good',
+    { mayComeIn: () => true },
+    'c is back',
+    (start) => {
+      const cluster = start();
+      cluster.campaign('a');
+      for (const change of ['remove c', 'learner c']) {
+        const [step] = steps(change);
+        if (step !== undefined) cluster.member('a').raft.proposeMembership([step]);
+        cluster.settle();
+      }
+      return cluster.shape('b').includes('c') ? 'c is back' : null;
     },
   ],
   [

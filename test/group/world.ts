@@ -211,12 +211,19 @@ export class World<State, Command, Result> {
   ) {
     this.#machine = machine;
     this.#options = options;
-    const state = emptyState(names as NodeId[]);
-    for (const name of names) {
-      const disk = new MemoryDisk();
-      disk.perform({ start: state.start, hardState: null, truncateFrom: null, entries: [] });
-      this.#seat(name, disk);
-    }
+    for (const name of names) this.#found(name, names);
+  }
+
+  #found(name: string, founders: readonly string[]): void {
+    const { start } = emptyState(founders as NodeId[]);
+    const disk = new MemoryDisk();
+    disk.perform({ start, hardState: null, truncateFrom: null, entries: [] });
+    this.#seat(name, disk);
+  }
+
+  /** Somebody is there who knows nothing of the group, and can be added to it. */
+  join(name: string): void {
+    this.#found(name, []);
   }
 
   #seat(name: string, disk: MemoryDisk): void {

@@ -80,6 +80,10 @@ export class Groups<State, Command, Result> {
       propose: (command, settle) => member.propose(command, settle),
       commandOf: ({ call }) => readCommand(machine, call),
       read: (consistency, settle) => member.read(consistency, settle),
+      get configuration() {
+        return member.configuration;
+      },
+      change: (demand, ifVersion, settle) => member.change(demand, ifVersion, settle),
       stop: (reason) => {
         member.close(reason);
       },

@@ -1,6 +1,5 @@
 /** Tabs of one network, in virtual time: real hosts, over links and databases within the process. */
 import { toBase64Url } from '../../src/encoding/base64url.ts';
-import type { Exclusions } from '../../src/host/admission.ts';
 import type { Group } from '../../src/host/group.ts';
 import { Host } from '../../src/host/host.ts';
 import { deriveCredentials } from '../../src/identity/access.ts';
@@ -37,13 +36,12 @@ export class Tabs {
   readonly databases: Database[] = [];
   #random = 0;
 
-  open(number: number, exclusions?: () => Exclusions): Host {
+  open(number: number): Host {
     const host = toBase64Url(new Uint8Array(16).fill(number + 1)) as HostId;
     const database = (this.databases[number] ??= new MemoryDatabase({ host, keys }));
     return new Host({
       database,
       clock: this.clock,
-      ...(exclusions && { exclusions }),
       connector: this.network.connector(database.host),
       fillRandom: (bytes) => {
         this.#random++;

@@ -9,7 +9,7 @@ import type { Run } from '../../src/simulation/run-of-member.ts';
 import type { DiskView } from '../../src/simulation/sim-disk.ts';
 import { diskOf, entryOf, eventOf, noMembers, runOf, threeVoters } from './pictures.ts';
 
-const [n1, n2, n3] = ['n1', 'n2', 'n3'].map(nodeId) as [NodeId, NodeId, NodeId];
+const [n1, n2, n3, n4] = ['n1', 'n2', 'n3', 'n4'].map(nodeId) as [NodeId, NodeId, NodeId, NodeId];
 
 let disks: Map<NodeId, DiskView>;
 let invariants: Invariants;
@@ -197,6 +197,43 @@ describe('the checker of', () => {
     expect(apply(four)).not.toThrow();
     expect(apply({ ...four, voters: [n1, n2, n3] })).toThrow('S11');
     expect(apply({ ...noMembers, version: 5, voters: ['n4', 'n5', 'n6'].map(nodeId) })).toThrow('S11');
+  });
+
+  it.each<[string, Partial<Configuration>, Partial<Configuration>]>([
+    ['somebody who left and is forgotten', { voters: [n1, n2] }, { voters: [n1, n2] }],
+    ['somebody who comes back', { voters: [n1, n2], removed: [n3] }, { voters: [n1, n2], learners: [n3] }],
+    ['somebody banned', { voters: [n1, n2, n3], banned: ['n3'] }, { voters: [n1, n2, n3], banned: ['n3'] }],
+    ['a reader that votes', { voters: [n1, n2], learners: [n3], readers: [n3] }, { voters: [n1, n2, n3] }],
+  ])('invariant S19 accuses %s', (_, second, third) => {
+    const run = runOf('n1', { terms: [1] });
+    const apply = (version: number, configuration: Partial<Configuration>) => {
+      const whole = { ...noMembers, ...configuration, version };
+      invariants.traced(run, eventOf(run, { name: 'ApplyConfChange', configuration: whole }, 1));
+    };
+    expect(() => {
+      apply(1, threeVoters);
+      apply(2, second);
+      apply(3, third);
+    }).toThrow('S19');
+  });
+
+  it('invariant S19 accuses nobody of what is right', () => {
+    const run = runOf('n1', { terms: [1] });
+    const stories: Partial<Configuration>[] = [
+      threeVoters,
+      { voters: [n1, n2], removed: [n3] },
+      { voters: [n1, n2], learners: [n4], readers: [n4], removed: [n3] },
+      { voters: [n1, n2], learners: [n4], removed: [n3], banned: ['x'] },
+      { voters: [n1, n2, n4], removed: [n3], banned: ['x'] },
+      { voters: [n1, n4], outgoing: [n1, n2, n4], removed: [n3], banned: ['n2'] },
+      { voters: [n1, n4], removed: [n3, n2], banned: ['n2'] },
+    ];
+    for (const [version, configuration] of stories.entries()) {
+      const whole = { ...noMembers, ...configuration, version };
+      expect(() => {
+        invariants.traced(run, eventOf(run, { name: 'ApplyConfChange', configuration: whole }, 1));
+      }).not.toThrow();
+    }
   });
 
   it('invariant S12 accuses a leader without the votes of a quorum of members', () => {

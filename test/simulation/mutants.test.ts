@@ -29,6 +29,7 @@ test.each([
   ['A18 E4 NuRaft#293: two votes in a term', 'two-votes'],
   ['A19 D8 openraft#1795: what could not be read is sent as nothing', 'unread-entries-sent-empty'],
   ['A20 M1 etcd#7625: several changes of membership at once', 'several-changes-at-once'],
+  ['M10 a member that was removed is added again', 'removed-is-added-again'],
   ['C3 a command that is sent again is taken for a new one', 'commands-lose-their-session'],
   ['E3 a vote for a log that is behind', 'vote-for-stale-log'],
   ['R1 entries behind another entry than the leader has', 'append-without-match'],

@@ -14,6 +14,9 @@ export const noMembers: Configuration = {
   learnersNext: [],
   witnesses: [],
   autoLeave: false,
+  readers: [],
+  removed: [],
+  banned: [],
 };
 
 export const threeVoters: Configuration = { ...noMembers, voters: ['n1', 'n2', 'n3'].map(nodeId) };

@@ -96,7 +96,7 @@ describe('the IndexedDB store, when the disk lies', () => {
     bytes[4] = 9;
     new DataView(bytes.buffer, bytes.byteOffset).setUint32(0, crc32c(bytes.subarray(4)), true);
     await raw.put('hardStates', bytes, [group, 3]);
-    expect(String(await load(storage))).toContain('has format version 9, this code reads up to 2');
+    expect(String(await load(storage))).toContain('has format version 9, this code reads up to 3');
   });
 
   test('a flipped bit in a snapshot, or a piece of it that is missing, fails what reads it, and nothing else', async () => {

@@ -1,17 +1,20 @@
 /**
  * Databases as earlier versions wrote them. Each fixture was written once, by the code of its version, and is kept as it
  * is: today's code must read it for ever. Version 1: cut twice, with an empty record at the end of the log before entries 5
- * and 6 took its place.
+ * and 6 took its place. Version 2: a store with a snapshot, compacted behind it, and one that holds nothing but its journal.
  */
 import 'fake-indexeddb/auto';
 import { openDB } from 'idb';
 import { describe, expect, test } from 'vitest';
+import { foundingConfiguration } from '../../src/core/configuration.ts';
+import { decodeConfiguration } from '../../src/core/membership-change.ts';
 import { checkState } from '../../src/core/persistent-state.ts';
+import type { NodeId } from '../../src/core/types.ts';
 import { isHostId } from '../../src/ids.ts';
 import { IndexedDbDatabase } from '../../src/storage/indexeddb.ts';
 import { entry, Store } from '../../src/testing/acceptance.ts';
 import { group, host, otherGroup } from './places.ts';
-import { restore, version1 } from './raw-database.ts';
+import { restore, version1, version2 } from './raw-database.ts';
 
 const members = [`AAAAAAAAAAAAAAAAAAAAAA.BBBBBBBBBBB`, `CCCCCCCCCCCCCCCCCCCCCC.DDDDDDDDDDD`, `${host}.IIIIIIIIIII`];
 
@@ -39,6 +42,9 @@ describe('a database of version 1', () => {
           learnersNext: [],
           witnesses: [],
           autoLeave: false,
+          readers: [],
+          removed: [],
+          banned: [],
         },
       },
       hardState: { term: 3, vote: members[1], commit: 3 },
@@ -88,5 +94,78 @@ describe('a database of version 1', () => {
     const database = await IndexedDbDatabase.open(name);
     expect(await database.groups()).toHaveLength(2);
     older.close();
+  });
+});
+
+describe('a database of version 2', () => {
+  const voters = members.slice(1);
+  const learner = 'LLLLLLLLLLLLLLLLLLLLLL.MMMMMMMMMMM';
+  const nobodyShutOut = { readers: [], removed: [], banned: [] };
+  const joint = {
+    version: 5,
+    voters,
+    outgoing: members,
+    learners: [learner],
+    learnersNext: members.slice(0, 1),
+    witnesses: members.slice(1, 2),
+    autoLeave: true,
+    ...nobodyShutOut,
+  };
+
+  async function openVersion2(): Promise<IndexedDbDatabase> {
+    const name = `version-2-${++databases}`;
+    await restore(name, version2);
+    return IndexedDbDatabase.open(name);
+  }
+
+  test('is loaded: nobody is shut out by the configurations of its log, of its snapshot, and of its beginning', async () => {
+    const database = await openVersion2();
+    const { state } = await Store.open(() => Promise.resolve(database.storage(group)));
+    expect(state).toMatchObject({
+      start: { index: 5, term: 2, configuration: joint },
+      hardState: { term: 3, vote: null, commit: 9 },
+      snapshot: { index: 6, term: 2, configuration: joint, id: 'a1b2', bytes: 70 },
+    });
+    expect(state?.entries.map(({ index, term, kind }) => `${index} ${term} ${kind}`)).toEqual([
+      '6 2 empty',
+      '7 2 configuration',
+      '8 2 command',
+      '9 2 command',
+      '10 3 command',
+      '11 3 command',
+    ]);
+    const left = decodeConfiguration(state?.entries[1]?.data ?? new Uint8Array(), 7);
+    expect(left).toMatchObject({ version: 7, voters, outgoing: [], ...nobodyShutOut });
+    if (state !== null) checkState(state);
+
+    const other = await Store.open(() => Promise.resolve(database.storage(otherGroup)));
+    expect(other.state?.start.configuration).toEqual(foundingConfiguration(members as NodeId[]));
+    expect(other.state?.entries.map(({ index }) => index)).toEqual([1, 2, 3]);
+  });
+
+  test('is written on, with a configuration that shuts somebody out beside those that do not', async () => {
+    const database = await openVersion2();
+    const store = await Store.open(() => Promise.resolve(database.storage(group)));
+    const snapshot = store.state?.snapshot;
+    if (!snapshot) throw new Error('there is no snapshot');
+    const configuration = {
+      ...joint,
+      version: 9,
+      outgoing: [],
+      learners: [learner],
+      learnersNext: [],
+      autoLeave: false,
+      readers: [learner],
+      removed: [members[0]],
+      banned: ['X.'],
+    } as unknown as typeof snapshot.configuration;
+    const next = { ...snapshot, index: 9, configuration, id: 'c3d4' };
+    expect(await store.read(snapshot, 0, 70)).toEqual(Uint8Array.from({ length: 70 }, (_, i) => i));
+    await store.stage({ snapshot: next, offset: 0, data: await store.read(snapshot, 0, 70) });
+    await store.write({ snapshot: next, hardState: { term: 3, vote: null, commit: 9 } });
+    await store.write({ start: { index: 8, term: 2, configuration } });
+    const again = await store.reopen();
+    expect(again).toMatchObject({ start: { index: 8, configuration }, snapshot: { index: 9, configuration } });
+    expect(await store.read(snapshot, 0, 70)).toHaveLength(70);
   });
 });

@@ -26,7 +26,12 @@ export async function restore(name: string, { version, stores }: RawDatabase): P
   database.close();
 }
 
+function fixture(name: string): RawDatabase {
+  return JSON.parse(readFileSync(new URL(`fixtures/${name}.json`, import.meta.url), 'utf8')) as RawDatabase;
+}
+
 /** As the code of version 1 wrote it. */
-export const version1: RawDatabase = JSON.parse(
-  readFileSync(new URL('fixtures/version-1.json', import.meta.url), 'utf8'),
-) as RawDatabase;
+export const version1: RawDatabase = fixture('version-1');
+
+/** As the code of version 2 wrote it, without the keys of its host, which nobody can write down. */
+export const version2: RawDatabase = fixture('version-2');

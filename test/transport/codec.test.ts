@@ -6,7 +6,8 @@ import { encode } from '../../src/encoding/msgpack.ts';
 import type { GroupId } from '../../src/ids.ts';
 import type { SessionId } from '../../src/machine/envelope.ts';
 import { decodeFrame, encodeFrame, wireMajor } from '../../src/transport/codec.ts';
-import type { GroupMessage } from '../../src/transport/messages.ts';
+import { failures } from '../../src/group/demands.ts';
+import type { Demand, DemandRefusal, GroupMessage } from '../../src/transport/messages.ts';
 
 const group = 'GGGGGGGGGGGGGGGGGGGGGG' as GroupId;
 
@@ -52,6 +53,9 @@ const installSnapshot = fc
       learnersNext: ids,
       witnesses: ids,
       autoLeave: fc.boolean(),
+      readers: ids,
+      removed: ids,
+      banned: ids,
     }),
     offset: fc.nat(),
     data,
@@ -63,6 +67,8 @@ const installSnapshot = fc
     const snapshot = { index, term: snapshotTerm, id, configuration, bytes: size, checksum };
     return { kind: 'InstallSnapshot' as const, ...rest, term, snapshot, offset, data: part };
   });
+
+const machineName = fc.string({ maxLength: 100 });
 
 const messages: fc.Arbitrary<GroupMessage> = fc.oneof(
   fc.record({
@@ -140,8 +146,26 @@ const messages: fc.Arbitrary<GroupMessage> = fc.oneof(
     ttlMs: fc.integer({ min: 1000, max: 300_000 }),
     value: fc.option(data),
   }),
-  fc.record({ kind: fc.constant('Join'), member: id }),
-  fc.record({ kind: fc.constant('Founded'), machine: fc.string({ maxLength: 100 }), voters: fc.array(id) }),
+  fc.record({
+    kind: fc.constant('ChangeRequest'),
+    ...envelope,
+    number,
+    demand: fc.oneof(
+      fc.record({ kind: fc.constantFrom('promote', 'demote', 'remove', 'transfer'), id }),
+      fc.record({ kind: fc.constantFrom('ban', 'unban'), prefix: id }),
+    ) as fc.Arbitrary<Demand>,
+    expected: fc.option(number),
+  }),
+  fc.record({
+    kind: fc.constant('ChangeRefused'),
+    ...envelope,
+    number,
+    reason: fc.constantFrom(...(Object.keys(failures) as DemandRefusal[])),
+  }),
+  fc.record({ kind: fc.constant('Join'), member: id, machine: machineName }),
+  fc.record({ kind: fc.constant('Founded'), voters: fc.array(id) }),
+  fc.record({ kind: fc.constant('JoinRefused'), reason: fc.constant('full') }),
+  fc.record({ kind: fc.constant('JoinRefused'), reason: fc.constant('other-machine'), machine: machineName }),
 );
 
 const heartbeat = [wireMajor, group, 7, 'a', 'b', 1, 0, 4];

@@ -99,7 +99,7 @@ describe('hosts with an invite', { timeout: 60_000 }, () => {
   test('meet, talk, and part', async () => {
     const broker = await startBroker();
     const [a, b, c] = await trio(broker.url);
-    const frame = encodeFrame(group, { kind: 'Join', member: memberOf(a.signer) });
+    const frame = encodeFrame(group, { kind: 'Join', member: memberOf(a.signer), machine: 'list' });
     for (const link of a.links.values()) link.send(frame, 'control');
     await until(() => b.frames.length === 1 && c.frames.length === 1, 'the frames');
     const { peers, signaling } = await a.mesh.diagnose(group);

@@ -4,7 +4,7 @@ import type { Credentials } from '../../src/identity/access.ts';
 import { deriveCredentials } from '../../src/identity/access.ts';
 import type { HostSigner } from '../../src/identity/host-signer.ts';
 import type { GroupId } from '../../src/ids.ts';
-import { encodeFrame } from '../../src/transport/codec.ts';
+import { encodeFrame, wireMajor } from '../../src/transport/codec.ts';
 import { encode } from '../../src/encoding/msgpack.ts';
 import { decodeLinkFrame, encodeLinkFrame, isLinkFrame } from '../../src/transport/link-codec.ts';
 import type { LinkMessage } from '../../src/transport/link-messages.ts';
@@ -40,7 +40,7 @@ beforeAll(async () => {
 
 const met = (end: End) => end.told.includes(`met ${group}`);
 
-const frame = () => encodeFrame(group, { kind: 'Join', member: memberOf(cast.alice) });
+const frame = () => encodeFrame(group, { kind: 'Join', member: memberOf(cast.alice), machine: 'list' });
 
 /** Changes the messages of one kind on their way. */
 const change =
@@ -175,6 +175,20 @@ describe('is refused, with a reason of its own: whoever', () => {
     );
     expect(await refusal(ends)).toBe(exclusion);
     await until(() => ends[0].reasons.includes(`them ${exclusion}`), 'the excluded one to be told');
+    // Whoever shuts out has shown before that it may say so.
+    expect(ends[0].refusals[0]?.admission).toEqual({ member: memberOf(bob), kind: 'full' });
+  });
+
+  test('is excluded by somebody who may only read, and need not believe it', async () => {
+    const { alice, bob, secret, reader } = cast;
+    const ends = connect(
+      { identity: alice, entries: [entryOf(secret, alice)] },
+      { identity: bob, entries: [entryOf(reader, bob, { mayEnter: () => 'banned-key' })] },
+      new ManualTimers(),
+    );
+    expect(await refusal(ends)).toBe('banned-key');
+    await until(() => ends[0].reasons.includes('them banned-key'), 'the excluded one to be told');
+    expect(ends[0].refusals[0]?.admission?.kind).toBe('read-only');
   });
 
   test('claims to be a member of another host', async () => {
@@ -211,12 +225,12 @@ describe('is refused, with a reason of its own: whoever', () => {
   });
 
   test('speaks another major version', async () => {
-    const future: Bend = () => encode([3, null, 1, 0, 'and what nobody knows today']);
+    const future: Bend = () => encode([wireMajor + 1, null, 1, 0, 'and what nobody knows today']);
     expect(await refusal(pair(new ManualTimers(), [future, straight]))).toBe('version');
   });
 
   test('makes no sense', async () => {
-    const nonsense: Bend = () => Uint8Array.of(0x93, 2, 0xc0, 0xff);
+    const nonsense: Bend = () => Uint8Array.of(0x93, wireMajor, 0xc0, 0xff);
     expect(await refusal(pair(new ManualTimers(), [nonsense, straight]))).toBe('malformed');
   });
 
@@ -251,13 +265,13 @@ test('a newer minor version may say what we do not know', async () => {
     const message = decodeLinkFrame(sent);
     if (message?.kind !== 'Enter' || isSent) return sent;
     isSent = true;
-    return encode([2, null, 99, 'of a later version']);
+    return encode([wireMajor, null, 99, 'of a later version']);
   };
   // The claim is replaced by a kind that nobody knows: no refusal follows, only silence about the group.
   const [, other] = pair(new ManualTimers(), [add, straight]);
   await until(() => isSent && other.told.includes('proven'), 'the handshake');
   expect(other.reasons).toEqual([]);
-  const longer = encode([2, null, 7, 1, 'a field of a later version']);
+  const longer = encode([wireMajor, null, 7, 1, 'a field of a later version']);
   expect(decodeLinkFrame(longer)).toEqual({ kind: 'Ping', number: 1 });
 });
 

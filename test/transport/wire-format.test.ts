@@ -53,7 +53,7 @@ describe('a frame about a link', () => {
   }
 
   test('of another major version is refused as such', () => {
-    expect(() => decodeLinkFrame(vector('Hello of version 3'))).toThrow(expect.objectContaining({ reason: 'version' }));
+    expect(() => decodeLinkFrame(vector('Hello of version 4'))).toThrow(expect.objectContaining({ reason: 'version' }));
   });
 
   test('with fields of a newer minor version is read without them', () => {

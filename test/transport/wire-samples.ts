@@ -50,12 +50,15 @@ export const groupSamples: { readonly [K in GroupMessage['kind']]: Extract<Group
       checksum: 0xdead_beef,
       configuration: {
         version: 4,
-        voters: [from, to],
+        voters: [from],
         outgoing: [],
         learners: [],
         learnersNext: [],
         witnesses: [],
         autoLeave: false,
+        readers: [],
+        removed: [to],
+        banned: [`${hosts[1]}.`],
       },
     },
     offset: 65_536,
@@ -83,6 +86,15 @@ export const groupSamples: { readonly [K in GroupMessage['kind']]: Extract<Group
     commands: [Uint8Array.of(1), Uint8Array.of(2, 3)],
   },
   ProposeRefused: { kind: 'ProposeRefused', from, to, session, sequence: 12, reason: 'busy' },
+  ChangeRequest: {
+    kind: 'ChangeRequest',
+    from,
+    to,
+    number: 7,
+    demand: { kind: 'ban', prefix: `${hosts[1]}.` },
+    expected: 1000,
+  },
+  ChangeRefused: { kind: 'ChangeRefused', from, to, number: 7, reason: 'not-caught-up' },
   Report: {
     kind: 'Report',
     from,
@@ -103,8 +115,9 @@ export const groupSamples: { readonly [K in GroupMessage['kind']]: Extract<Group
     ttlMs: 30_000,
     value: Uint8Array.of(0x81, 0xa1, 0x78, 0x05),
   },
-  Join: { kind: 'Join', member: from },
-  Founded: { kind: 'Founded', machine: 'list', voters: [from, to] },
+  Join: { kind: 'Join', member: from, machine: 'list' },
+  Founded: { kind: 'Founded', voters: [from, to] },
+  JoinRefused: { kind: 'JoinRefused', reason: 'other-machine', machine: 'list' },
 };
 
 const bytes = (length: number, value: number): Uint8Array => new Uint8Array(length).fill(value);
