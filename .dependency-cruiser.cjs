@@ -13,6 +13,7 @@ const mayImport = {
   simulation: ['core', 'encoding', 'machine', 'storage', 'transport', 'group'],
   host: ['core', 'encoding', 'identity', 'machine', 'storage', 'transport', 'group'],
   node: ['core', 'encoding', 'identity', 'machine', 'storage', 'transport', 'group', 'host'],
+  react: ['host'],
   testing: ['core', 'encoding', 'storage', 'transport'],
 };
 

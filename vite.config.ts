@@ -4,6 +4,11 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
+const inDemo = (path: string): string => at(`demo/${path}`);
+
+/** Small applications beside the demo, each a page in a folder of its own. */
+const applications = ['board', 'booking', 'chat'];
+
 const config: ViteUserConfig = defineConfig({
   root: at('demo'),
   plugins: [react()],
@@ -11,6 +16,7 @@ const config: ViteUserConfig = defineConfig({
   resolve: {
     alias: {
       'flotilla/simulation': at('src/simulation/index.ts'),
+      'flotilla/react': at('src/react/index.ts'),
       'flotilla/machines': at('src/machines.ts'),
       flotilla: at('src/index.ts'),
     },
@@ -25,9 +31,15 @@ const config: ViteUserConfig = defineConfig({
       'react/jsx-dev-runtime',
       'react/jsx-runtime',
       'simple-peer/simplepeer.min.js',
+      'use-sync-external-store/shim/with-selector',
     ],
   },
-  build: { outDir: at('dist/demo'), emptyOutDir: true, target: 'es2022' },
+  build: {
+    outDir: at('dist/demo'),
+    emptyOutDir: true,
+    target: 'es2022',
+    rolldownOptions: { input: ['index.html', ...applications.map((name) => `${name}/index.html`)].map(inDemo) },
+  },
   test: { root: at('.'), include: ['test/**/*.test.ts'], pool: 'forks', setupFiles: ['test/setup.ts'] },
 });
 

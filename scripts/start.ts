@@ -40,6 +40,9 @@ console.log(`
   Flotilla is running.
 
     demo       ${address}
+    board      ${address}board/
+    booking    ${address}booking/
+    chat       ${address}chat/
     signaling  ${signaling}
 
   Open the demo, create a group, and open two more tabs from it. Ctrl+C ends both servers.

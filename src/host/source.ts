@@ -4,9 +4,9 @@ import type { Clock } from '../group/clock.ts';
 /** The contract of a store: what React's `useSyncExternalStore` takes, and a Svelte store is. */
 export interface ReadableStore<Value> {
   /** The value now: the same one until it changes. */
-  getSnapshot(): Value;
+  readonly getSnapshot: () => Value;
   /** Calls back with the value, now and after each change, until the function that it returns is called. */
-  subscribe(listener: (value: Value) => void): () => void;
+  readonly subscribe: (listener: (value: Value) => void) => () => void;
 }
 
 export class Source<Value> {
