@@ -24,7 +24,7 @@ export type { GroupStatus } from './host/status.ts';
 export type { PendingCommand, Proposed } from './host/proposing.ts';
 export type { ReadOptions, ReadResult } from './host/reading.ts';
 export type { LinkPath, LinkStatistics } from './transport/link.ts';
-export type { Presence, PresenceEvents, Present, Unfit } from './host/presence.ts';
+export type { Presence, PresenceEvents, PresenceSnapshot, Present, Unfit } from './host/presence.ts';
 export { definePresence, type PresenceDefinition, type PresenceOptions } from './host/presence-definition.ts';
 export { hasInvite } from './identity/invite.ts';
 export type { RefusalReason } from './identity/refusals.ts';

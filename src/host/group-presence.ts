@@ -7,9 +7,10 @@ import type { Shown } from '../group/presence-board.ts';
 import { decodePlain, differenceOf, encodeGiven } from '../machine/plain.ts';
 import { parse } from '../machine/schema.ts';
 import { maxPresenceBytes } from '../transport/messages.ts';
-import type { Presence, PresenceEvents, Present, Unfit } from './presence.ts';
+import type { Presence, PresenceEvents, PresenceSnapshot, Present, Unfit } from './presence.ts';
 import type { PresenceDefinition } from './presence-definition.ts';
-import { callGuarded } from './source.ts';
+import { selected } from './select.ts';
+import { callGuarded, type ReadableStore, Source } from './source.ts';
 
 type Listeners<Value> = {
   readonly [Event in keyof PresenceEvents<Value>]: Set<(value: PresenceEvents<Value>[Event]) => void>;
@@ -32,34 +33,36 @@ const byMember = (one: Present<unknown>, other: Present<unknown>): number => (on
 
 export class GroupPresence<Value> implements Presence<Value> {
   readonly #init: PresenceInit<Value>;
-  readonly #subscribers = new Set<(others: readonly Present<Value>[]) => void>();
   readonly #listeners: Listeners<Value> = { join: new Set(), update: new Set(), leave: new Set(), unfit: new Set() };
+  readonly #source: Source<PresenceSnapshot<Value>>;
+  #snapshot: PresenceSnapshot<Value> = { self: null, others: [], all: [] };
   #mine: Present<Value> | null = null;
   #checked = new Map<NodeId, Checked<Value>>();
-  #others: readonly Present<Value>[] = [];
-  #all: readonly Present<Value>[] = [];
   /** What the listeners know of. */
   #told: readonly Present<Value>[] = [];
   #unfit: Unfit[] = [];
-  #isTelling = false;
 
   constructor(init: PresenceInit<Value>) {
     this.#init = init;
+    this.#source = new Source(() => this.#snapshot, init.clock);
+    this.#source.on(() => {
+      this.#tell();
+    });
     init.mechanism.whenChanged(() => {
       this.#look();
     });
   }
 
   get self(): Value | null {
-    return this.#mine?.value ?? null;
+    return this.#snapshot.self;
   }
 
   get others(): readonly Present<Value>[] {
-    return this.#others;
+    return this.#snapshot.others;
   }
 
   get all(): readonly Present<Value>[] {
-    return this.#all;
+    return this.#snapshot.all;
   }
 
   set(value: Value | null): void {
@@ -105,17 +108,14 @@ export class GroupPresence<Value> implements Presence<Value> {
     return schema === null ? (value as Value) : parse(schema, value, 'the value');
   }
 
-  readonly subscribe = (subscriber: (others: readonly Present<Value>[]) => void): (() => void) => {
-    // A subscriber that is given twice is called twice.
-    const own = (others: readonly Present<Value>[]): void => {
-      subscriber(others);
-    };
-    this.#subscribers.add(own);
-    own(this.#others);
-    return () => this.#subscribers.delete(own);
-  };
+  readonly getSnapshot = (): readonly Present<Value>[] => this.others;
 
-  readonly getSnapshot = (): readonly Present<Value>[] => this.#others;
+  readonly subscribe = (listener: (others: readonly Present<Value>[]) => void): (() => void) =>
+    this.select(({ others }) => others).subscribe(listener);
+
+  select<Part>(selector: (presence: PresenceSnapshot<Value>) => Part): ReadableStore<Part> {
+    return selected(this.#source, selector);
+  }
 
   on<Event extends keyof PresenceEvents<Value>>(
     event: Event,
@@ -151,27 +151,20 @@ export class GroupPresence<Value> implements Presence<Value> {
   }
 
   #gather(): void {
+    const before = this.#snapshot;
     const others = [...this.#checked.values()].flatMap(({ present }) => (present === null ? [] : [present]));
-    if (!areSame(others, this.#others)) this.#others = others;
     const all = this.#mine === null ? others : [...others, this.#mine].sort(byMember);
-    if (!areSame(all, this.#all)) this.#all = all;
-    else if (this.#unfit.length === 0) return;
-    this.#tellSoon();
-  }
-
-  /** Tells the listeners once the present event is dealt with, of however much has changed until then. */
-  #tellSoon(): void {
-    if (this.#isTelling) return;
-    this.#isTelling = true;
-    this.#init.clock.defer(() => {
-      this.#isTelling = false;
-      this.#tell();
-    });
+    this.#snapshot = {
+      self: this.#mine?.value ?? null,
+      others: areSame(others, before.others) ? before.others : others,
+      all: areSame(all, before.all) ? before.all : all,
+    };
+    this.#source.touch();
   }
 
   #tell(): void {
     const before = new Map(this.#told.map((present) => [present.member, present]));
-    const others = this.#others;
+    const { others } = this.#snapshot;
     this.#told = others;
     for (const present of others) {
       const known = before.get(present.member);
@@ -181,7 +174,6 @@ export class GroupPresence<Value> implements Presence<Value> {
     }
     for (const gone of before.values()) this.#call(this.#listeners.leave, gone);
     for (const unfit of this.#unfit.splice(0)) this.#call(this.#listeners.unfit, unfit);
-    this.#call(this.#subscribers, others);
   }
 
   #call<Told>(listeners: ReadonlySet<(told: Told) => void>, told: Told): void {

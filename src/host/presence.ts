@@ -3,6 +3,7 @@
  * types. It travels beside the log, and is gone with whoever shows it.
  */
 import type { NodeId } from '../core/types.ts';
+import type { ReadableStore } from './source.ts';
 
 /** Somebody who shows something. The same object until that is something else. */
 export interface Present<Value> {
@@ -30,13 +31,18 @@ export interface PresenceEvents<Value> {
   unfit: Unfit;
 }
 
-export interface Presence<Value> {
+/** Who shows what at a moment. Each of them is the same object until it changes. */
+export interface PresenceSnapshot<Value> {
   /** What this member shows; null when it shows nothing. */
   readonly self: Value | null;
-  /** The others that show something, in the order of ids: the same array until something in it changes. */
+  /** The others that show something, in the order of ids. */
   readonly others: readonly Present<Value>[];
-  /** Everybody who shows something, this member included, in the order of ids: the same array until something changes. */
+  /** Everybody who shows something, this member included, in the order of ids. */
   readonly all: readonly Present<Value>[];
+}
+
+/** A store of the others; `select` makes stores of other parts. */
+export interface Presence<Value> extends PresenceSnapshot<Value>, ReadableStore<readonly Present<Value>[]> {
   /**
    * Shows a value to the others, or with null nothing. They see the newest, and are told at most as many times in a second
    * as the definition says; the first at once, the last always.
@@ -49,13 +55,15 @@ export interface Presence<Value> {
    * @throws RaftError INVALID_ARGUMENT, also when it shows nothing yet; TOO_LARGE, or why the group is closed
    */
   update(change: Partial<Value>): void;
-  /**
-   * Calls back with the others, now and after each change, also of what this member shows, until the function that it
-   * returns is called: the contract of a Svelte store.
-   */
-  readonly subscribe: (subscriber: (others: readonly Present<Value>[]) => void) => () => void;
-  /** `others`, for React: `useSyncExternalStore(presence.subscribe, presence.getSnapshot)`. */
+  /** `others`, as a function that can be given away: with `subscribe` it is what React's `useSyncExternalStore` takes. */
   readonly getSnapshot: () => readonly Present<Value>[];
+  /** Calls back with the others, now and after each change of them, until the function that it returns is called. */
+  readonly subscribe: (listener: (others: readonly Present<Value>[]) => void) => () => void;
+  /**
+   * A part of it as a store of its own, whose listeners are called when that part is another one. Keep it.
+   * @param selector gives the part; depends on nothing but its argument
+   */
+  select<Part>(selector: (presence: PresenceSnapshot<Value>) => Part): ReadableStore<Part>;
   /**
    * Calls back on each event of a kind, until the function that it returns is called. Whoever is here already is in
    * `others`.
