@@ -290,8 +290,11 @@ describe('a schema', () => {
     const b = await tabs.open(1).join(list, decodeInvite(a.invite));
     const unfit: string[] = [];
     a.presence.on('unfit', ({ member, reason }) => unfit.push(`${member} ${reason}`));
+    a.presence.set({ name: 'Ann' });
+    const { all } = a.presence;
     b.presence.set({ name: 5 });
     await tabs.until(() => unfit.length === 1, 'the word of it');
+    expect(a.presence.all).toBe(all);
     expect(unfit[0]).toMatch(`${b.memberId} the value.name: `);
     expect(a.presence.others).toEqual([]);
     b.presence.set({ name: 'Ben', added: 'by a newer version of the application' });
