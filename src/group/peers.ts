@@ -51,8 +51,10 @@ export class Peers {
   tell(report: MemberReport, transport: Transport): void {
     if (this.#toldLast !== null && isSame(report, this.#toldLast)) return;
     this.#toldLast = report;
+    const { role, term, leader, commit, applied, lastIndex } = report;
     for (const to of this.#connected) {
-      transport.send(to, { kind: 'Report', from: this.#id, to, ...report }, 'control');
+      const message: Report = { kind: 'Report', from: this.#id, to, role, term, leader, commit, applied, lastIndex };
+      transport.send(to, message, 'control');
     }
   }
 

@@ -203,18 +203,20 @@ export class Network {
     this.sent++;
     const { faults } = path;
     if (!path.connection.isOpen || faults.isCut || this.#happens(faults.loss)) return true;
-    if (this.#options.asBytes) this.#carryAsBytes(path, lane, message);
-    else this.#carry(path, lane, message);
+    if (this.#options.asBytes) {
+      this.#carryAsBytes(path, lane, message);
+    } else {
+      this.#carry(path, lane, () => {
+        if (!arrives(path)) return;
+        this.delivered++;
+        path.to.received(message);
+      });
+    }
     return true;
   }
 
-  #carry(path: Path, lane: Lane, cargo: MemberMessage | Uint8Array): void {
+  #carry(path: Path, lane: Lane, deliver: () => void): void {
     const { faults } = path;
-    const deliver = (): void => {
-      if (!arrives(path)) return;
-      this.delivered++;
-      path.to.received(cargo instanceof Uint8Array ? messageOf(cargo) : cargo);
-    };
     const arrival = this.#arrival(path, lane);
     this.#queue.after(arrival - this.#queue.now, deliver);
     if (this.#happens(faults.duplication)) this.#queue.after(arrival - this.#queue.now + this.#delay(faults), deliver);
@@ -225,7 +227,11 @@ export class Network {
   #carryAsBytes(path: Path, lane: Lane, message: MemberMessage): void {
     const frame = encodeFrame(group, message);
     if (frame.byteLength < maxMessageBytes) {
-      this.#carry(path, lane, frame);
+      this.#carry(path, lane, () => {
+        if (!arrives(path)) return;
+        this.delivered++;
+        path.to.received(messageOf(frame));
+      });
       return;
     }
     for (const piece of fragments(frame, lane)) {

@@ -38,7 +38,9 @@ export class Watcher<State, Command, Result> {
   readonly reference: Reference;
   readonly #init: WatcherInit<State, Command>;
   readonly #texts: CommandTexts = new CommandTexts();
-  readonly #counts: Map<string, number> = new Map();
+  /** Snapshots that members have taken, and those that they were sent and have installed. */
+  snapshots = 0;
+  installs = 0;
 
   constructor(init: WatcherInit<State, Command>) {
     this.#init = init;
@@ -48,11 +50,6 @@ export class Watcher<State, Command, Result> {
 
   get wantsDecisions(): boolean {
     return this.#init.listener !== undefined;
-  }
-
-  /** How often an event of the core has happened. */
-  count(name: TraceEvent['name']): number {
-    return this.#counts.get(name) ?? 0;
   }
 
   /** The machine, with every effect of it seen. */
@@ -128,7 +125,8 @@ export class Watcher<State, Command, Result> {
     this.#init.listener?.(event);
     if (event.name === 'Decision') return;
     this.hash.event(event);
-    this.#counts.set(event.name, (this.#counts.get(event.name) ?? 0) + 1);
+    if (event.name === 'SnapshotTaken') this.snapshots++;
+    else if (event.name === 'SnapshotInstalled') this.installs++;
     if (event.name === 'ReceiveRequestVoteResponse' && event.message.from === event.node) {
       const disk = this.#init.diskOf(event.node);
       if (disk !== null) this.invariants.votedForItself(event.node, disk, event.message.term);
