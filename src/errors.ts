@@ -7,6 +7,8 @@ export type RaftErrorCode =
   | 'BUSY'
   /** The group, or this member, is closed. */
   | 'CLOSED'
+  /** What is asked for is not kept any more; `firstIndex` says from where on it is. */
+  | 'COMPACTED'
   /** The group was founded with its full number of members, and this tab is none of them. */
   | 'GROUP_FULL'
   /** An argument does not have the form that the call takes. */
@@ -53,6 +55,7 @@ export interface RaftErrorOptions {
   readonly outcome?: Outcome;
   readonly cause?: unknown;
   readonly settled?: Promise<unknown>;
+  readonly firstIndex?: number;
 }
 
 export class RaftError extends Error {
@@ -65,11 +68,18 @@ export class RaftError extends Error {
    * Rejects when nobody will ever know. Null for every other error. `propose` gives the same promise with its type.
    */
   readonly settled: Promise<unknown> | null;
+  /** With COMPACTED, the first index from which on everything is there; null with every other code. */
+  readonly firstIndex: number | null;
 
-  constructor(code: RaftErrorCode, message: string, { outcome = 'not-done', cause, settled }: RaftErrorOptions = {}) {
+  constructor(
+    code: RaftErrorCode,
+    message: string,
+    { outcome = 'not-done', cause, settled, firstIndex }: RaftErrorOptions = {},
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.outcome = outcome;
     this.settled = settled ?? null;
+    this.firstIndex = firstIndex ?? null;
   }
 }

@@ -46,6 +46,9 @@ export class Groups<State, Command, Result> {
       get stopped() {
         return member.stopped;
       },
+      get refusal() {
+        return member.refusal;
+      },
       get state() {
         return member.state;
       },
@@ -58,6 +61,7 @@ export class Groups<State, Command, Result> {
       get pending() {
         return member.pending;
       },
+      committed: (from) => member.committed(from),
       status: () => ({
         phase: 'running',
         signaling: 'connected',
