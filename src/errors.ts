@@ -13,6 +13,8 @@ export type RaftErrorCode =
   | 'CHANGE_IN_PROGRESS'
   /** The group, or this member, is closed. */
   | 'CLOSED'
+  /** What is asked for is not kept any more; `firstIndex` says from where on it is. */
+  | 'COMPACTED'
   /** The group has as many learners as it takes, and this tab is none of them. */
   | 'GROUP_FULL'
   /** An argument does not have the form that the call takes. */
@@ -71,6 +73,7 @@ export interface RaftErrorOptions {
   readonly outcome?: Outcome;
   readonly cause?: unknown;
   readonly settled?: Promise<unknown>;
+  readonly firstIndex?: number;
 }
 
 export class RaftError extends Error {
@@ -83,11 +86,18 @@ export class RaftError extends Error {
    * Rejects when nobody will ever know. Null for every other error. `propose` gives the same promise with its type.
    */
   readonly settled: Promise<unknown> | null;
+  /** With COMPACTED, the first index from which on everything is there; null with every other code. */
+  readonly firstIndex: number | null;
 
-  constructor(code: RaftErrorCode, message: string, { outcome = 'not-done', cause, settled }: RaftErrorOptions = {}) {
+  constructor(
+    code: RaftErrorCode,
+    message: string,
+    { outcome = 'not-done', cause, settled, firstIndex }: RaftErrorOptions = {},
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.outcome = outcome;
     this.settled = settled ?? null;
+    this.firstIndex = firstIndex ?? null;
   }
 }

@@ -1,5 +1,6 @@
 /** What can be set on a member, with what holds where nothing is said. */
 import type { RaftOptions } from '../core/options.ts';
+import { defaultHistoryLimits, type HistoryLimits } from './history.ts';
 import { defaultMaxLearners } from './newcomers.ts';
 import { defaultProposalLimits, type ProposalLimits } from './proposals.ts';
 import { defaultSnapshotOptions, type SnapshotOptions } from './snapshots.ts';
@@ -10,6 +11,7 @@ export interface MemberOptions {
   readonly raft: Partial<RaftOptions>;
   readonly proposals: ProposalLimits;
   readonly snapshots: SnapshotOptions;
+  readonly history: HistoryLimits;
   /**
    * Bytes of committed entries that a member keeps for newer code to apply, since it cannot: beyond them it stops, because
    * the log is in memory.
@@ -25,6 +27,7 @@ export const defaultMemberOptions: MemberOptions = {
   raft: { electionTicks: 20, heartbeatTicks: 2 },
   proposals: defaultProposalLimits,
   snapshots: defaultSnapshotOptions,
+  history: defaultHistoryLimits,
   maxUnappliedBytes: 64 * 1024 * 1024,
   maxLearners: defaultMaxLearners,
 };

@@ -29,7 +29,7 @@ import {
 } from '../core/types.ts';
 import { type Outcome, RaftError } from '../errors.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
-import { ReplicatedMachine, upgradeRequired } from '../machine/replicated.ts';
+import { type CommittedCommand, ReplicatedMachine, upgradeRequired } from '../machine/replicated.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Demand, MemberMessage, MemberReport } from '../transport/messages.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -37,6 +37,7 @@ import { type CancelChange, type ChangeOutcome, Changes } from './changes.ts';
 import type { Clock } from './clock.ts';
 import { Courier } from './courier.ts';
 import { Echo } from './echo.ts';
+import { History } from './history.ts';
 import { type MemberListener, News } from './listener.ts';
 import { defaultMemberOptions, type MemberOptions } from './member-options.ts';
 import { type LogEntry, logTail, type MemberStatus } from './member-status.ts';
@@ -82,6 +83,7 @@ export class Member<State, Command, Result> {
   readonly #courier: Courier<Result>;
   readonly #changes: Changes;
   readonly #newcomers: Newcomers;
+  readonly #history: History;
   readonly #reads: Reads;
   readonly #snapshots: Snapshots;
   readonly #writer: Writer;
@@ -98,6 +100,8 @@ export class Member<State, Command, Result> {
   #commitSaved: (() => void) | null = null;
   /** Why nothing is applied any more: the group runs a version of the machine that this code does not know. */
   #outgrown: RaftError | null = null;
+  /** The last entry before that. */
+  #outgrownAt: Index | null = null;
   #unappliedBytes = 0;
   readonly #maxUnappliedBytes: number;
   #stopped: RaftError | null = null;
@@ -128,6 +132,7 @@ export class Member<State, Command, Result> {
     this.#peers = new Peers(id, () => this.#raft.configuration);
     this.#changes = new Changes(id, this.#raft, transport, electionTicks);
     this.#newcomers = new Newcomers(this.#raft, maxLearners);
+    this.#history = new History(settings.history);
     this.#reads = new Reads(this.#raft);
     this.#writer = new Writer({
       storage,
@@ -155,8 +160,8 @@ export class Member<State, Command, Result> {
         this.#restored(index);
       },
       outgrown: (index, error) => {
+        this.#outgrow(error, this.appliedIndex);
         this.#isStarting = false;
-        this.#outgrow(error);
         if (index > this.#raft.appliedIndex) this.#raft.applied(index);
         this.#changes.restored(this.#raft.configuration);
       },
@@ -196,7 +201,16 @@ export class Member<State, Command, Result> {
 
   /** As far as this the log is applied in `state`; 0 before anything is. */
   get appliedIndex(): Index {
-    return this.#isStarting ? 0 : this.#raft.appliedIndex;
+    return this.#isStarting ? 0 : (this.#outgrownAt ?? this.#raft.appliedIndex);
+  }
+
+  /**
+   * The first command at this index or behind it that was applied here, or rejected; null when there is none yet.
+   * @throws RaftError COMPACTED when there may have been one that is not kept any more
+   */
+  committed(from: Index): CommittedCommand<Command, Result> | null {
+    const command = this.#history.next(from);
+    return command && this.#machine.described(command);
   }
 
   /**
@@ -237,8 +251,7 @@ export class Member<State, Command, Result> {
   }
 
   #checkServing(): void {
-    const reason = this.#stopped ?? this.#outgrown;
-    if (reason !== null) throw reason;
+    if (this.refusal !== null) throw this.refusal;
   }
 
   /**
@@ -406,6 +419,11 @@ export class Member<State, Command, Result> {
     return this.#stopped;
   }
 
+  /** Why nothing is applied, proposed or read here any more: it has stopped, or cannot follow its group. */
+  get refusal(): RaftError | null {
+    return this.#stopped ?? this.#outgrown;
+  }
+
   #stop(reason: RaftError): void {
     if (this.#stopped !== null) return;
     this.#stopped = reason;
@@ -549,8 +567,9 @@ export class Member<State, Command, Result> {
     }
     const effect = this.#machine.apply(entry);
     if (effect?.kind === 'upgrade-required') {
-      this.#outgrow(upgradeRequired(effect.version, this.#machine.ownVersion));
+      this.#outgrow(upgradeRequired(effect.version, this.#machine.ownVersion), entry.index - 1);
     } else if (effect !== null) {
+      if (effect.command !== null) this.#history.add(effect.command);
       this.#proposals.observe(effect, entry.index);
     }
   }
@@ -560,9 +579,10 @@ export class Member<State, Command, Result> {
    * on behind it, for newer code to apply. Changes of membership take effect here as everywhere, and this member votes and
    * acknowledges, so that the group does not lose it; but it leads no more, because it cannot answer anybody.
    */
-  #outgrow(error: RaftError): void {
+  #outgrow(error: RaftError, at: Index): void {
     if (this.#outgrown !== null) return;
     this.#outgrown = error;
+    this.#outgrownAt = at;
     this.#snapshots.end();
     this.#raft.standAside();
     this.#proposals.failAll((outcome) => new RaftError(error.code, error.message, { outcome }));
@@ -572,6 +592,7 @@ export class Member<State, Command, Result> {
   /** The machine has come to an index by a snapshot, not by applying what leads there. */
   #restored(index: Index): void {
     this.#isStarting = false;
+    this.#history.restart(index);
     this.#proposals.recover(this.#machine);
     this.#listener.restored?.(index);
     if (index > this.#raft.appliedIndex) this.#raft.applied(index);

@@ -99,5 +99,5 @@ export class Calls {
 /** @throws RaftError ABORTED */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted !== true) return;
-  throw new RaftError('ABORTED', 'the call was given up before it began', { cause: signal.reason });
+  throw new RaftError('ABORTED', 'the call was given up', { cause: signal.reason });
 }

@@ -10,12 +10,12 @@ interface Waiting {
 }
 
 export class Conditions {
-  readonly #stopped: () => RaftError | null;
+  readonly #refusal: () => RaftError | null;
   readonly #waiting = new Set<Waiting>();
 
-  /** @param stopped why nothing changes any more */
-  constructor(stopped: () => RaftError | null) {
-    this.#stopped = stopped;
+  /** @param refusal why nothing changes any more */
+  constructor(refusal: () => RaftError | null) {
+    this.#refusal = refusal;
   }
 
   /** Settles at once if it holds already. The function that is returned gives up on it. */
@@ -36,9 +36,9 @@ export class Conditions {
   #look(waiting: Waiting): void {
     if (!this.#waiting.has(waiting)) return;
     const holds = waiting.holds();
-    const stopped = this.#stopped();
-    if (!holds && stopped === null) return;
+    const refusal = this.#refusal();
+    if (!holds && refusal === null) return;
     this.#waiting.delete(waiting);
-    waiting.settle(holds ? null : stopped);
+    waiting.settle(holds ? null : refusal);
   }
 }

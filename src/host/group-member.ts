@@ -10,6 +10,7 @@ import type { LogEntry } from '../group/member-status.ts';
 import type { MemberPresence } from '../group/presence.ts';
 import type { Proposal, ProposalOutcome } from '../group/proposals.ts';
 import type { ReadOutcome } from '../group/reads.ts';
+import type { CommittedCommand } from '../machine/replicated.ts';
 import type { Demand } from '../transport/messages.ts';
 import type { GroupStatus } from './status.ts';
 
@@ -18,6 +19,8 @@ export interface GroupMember<State, Command, Result> {
   readonly isFounded: boolean;
   /** Why there is no member at work any more; null while there is, or will be. */
   readonly stopped: RaftError | null;
+  /** Why no call is answered any more: it has stopped, or cannot follow its group; null while they are, or will be. */
+  readonly refusal: RaftError | null;
   /** The same object until it changes. */
   readonly state: State;
   /**
@@ -31,6 +34,11 @@ export interface GroupMember<State, Command, Result> {
   readonly pending: readonly Proposal[];
   /** What members show of themselves. */
   readonly presence: MemberPresence;
+  /**
+   * The first command at this index or behind it that was applied here, or rejected; null when there is none yet.
+   * @throws RaftError COMPACTED when there may have been one that is not kept any more
+   */
+  committed(from: Index): CommittedCommand<Command, Result> | null;
   status(): GroupStatus;
   logTail(count: number): LogEntry<Command>[];
   /**

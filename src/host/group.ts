@@ -4,9 +4,11 @@ import { RaftError } from '../errors.ts';
 import type { Clock } from '../group/clock.ts';
 import type { LogEntry } from '../group/member-status.ts';
 import type { GroupId } from '../ids.ts';
+import type { CommittedCommand } from '../machine/replicated.ts';
 import type { GroupDiagnosis } from '../transport/transport.ts';
 import { type CallOptions, Calls } from './calls.ts';
 import { Conditions } from './conditions.ts';
+import { type CommandsOptions, followCommands } from './following.ts';
 import type { GroupMember } from './group-member.ts';
 import { GroupPresence } from './group-presence.ts';
 import type { HostedGroupListener } from './hosted-group.ts';
@@ -71,7 +73,7 @@ export class Group<State, Command, Result, Value = unknown> {
   readonly #clock: Clock;
   readonly #actions: GroupActions;
   readonly #presenceDefinition: PresenceDefinition<Value>;
-  readonly #conditions = new Conditions(() => this.#here.stopped);
+  readonly #conditions = new Conditions(() => this.#here.refusal);
   readonly #proposing: Proposing<Command, Result>;
   readonly #reading: Reading<State>;
   readonly #sources: {
@@ -279,6 +281,22 @@ export class Group<State, Command, Result, Value = unknown> {
    */
   waitFor(index: Index, options: CallOptions = {}): Promise<Index> {
     return this.#reading.waitFor(index, options);
+  }
+
+  /**
+   * Committed commands one after the other, each once, with what came of it: those that were applied or rejected here from an
+   * index on, and then those that will be. To follow a state from where it is, read it and go on behind its index:
+   *
+   *     const { value, index } = await group.read();
+   *     for await (const { command } of group.commands({ from: index + 1 })) { ... }
+   *
+   * Nothing is queued: this member keeps its last 10,000 commands, or 8 MiB of them with their results, since it was opened or
+   * was brought up to date by a snapshot. Whoever asks for an earlier one, or falls behind so far, gets COMPACTED with the
+   * `firstIndex` that there is. Ends when the group is closed here. Throws RaftError ABORTED, COMPACTED, INVALID_ARGUMENT, or
+   * why this member cannot go on.
+   */
+  commands(options: CommandsOptions = {}): AsyncIterableIterator<CommittedCommand<Command, Result>> {
+    return followCommands({ member: () => this.#here, conditions: this.#conditions }, options);
   }
 
   /** Leaves the group's work to the others. This member keeps what it has, and can be opened again. */

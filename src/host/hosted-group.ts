@@ -31,7 +31,7 @@ import type { ReadOutcome } from '../group/reads.ts';
 import { kindOf } from '../identity/access.ts';
 import { type HostId, hostOf } from '../ids.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
-import { encodeCommand, readCommand, ReplicatedMachine } from '../machine/replicated.ts';
+import { type CommittedCommand, encodeCommand, readCommand, ReplicatedMachine } from '../machine/replicated.ts';
 import type { StorageUse } from '../storage/browser-quota.ts';
 import type { GroupRecord } from '../storage/database.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -225,6 +225,14 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
   /** Why there is no member at work any more; null while there is, or will be. */
   get stopped(): RaftError | null {
     return this.#stopped ?? this.#member?.stopped ?? null;
+  }
+
+  get refusal(): RaftError | null {
+    return this.#stopped ?? this.#member?.refusal ?? null;
+  }
+
+  committed(from: Index): CommittedCommand<Command, Result> | null {
+    return this.#member?.committed(from) ?? null;
   }
 
   get state(): State {

@@ -33,7 +33,7 @@ export interface ReadResult<Value> {
 export interface ReadingInit<State> {
   readonly member: () => Pick<
     GroupMember<State, never, unknown>,
-    'isFounded' | 'stopped' | 'state' | 'appliedIndex' | 'read'
+    'isFounded' | 'refusal' | 'state' | 'appliedIndex' | 'read'
   >;
   readonly calls: Calls;
   readonly conditions: Conditions;
@@ -62,8 +62,8 @@ export class Reading<State> {
     const look = (): ReadResult<Value> => ({ value: selector(member().state), index: member().appliedIndex });
     if (consistency === 'local') {
       throwIfAborted(options.signal);
-      const { stopped } = member();
-      if (stopped !== null) throw stopped;
+      const { refusal } = member();
+      if (refusal !== null) throw refusal;
       return look();
     }
     return this.#wait(options, (done, failed) => {

@@ -7,7 +7,7 @@
  * command that was made for a newer one is rejected on every member alike. So a command or a snapshot is never guessed at:
  * code that is older than the version that the group moves to stops right there.
  */
-import type { Entry, Index } from '../core/types.ts';
+import type { Entry, Index, NodeId, Term } from '../core/types.ts';
 import { FieldReader } from '../encoding/fields.ts';
 import { decode, encode } from '../encoding/msgpack.ts';
 import { RaftError } from '../errors.ts';
@@ -26,7 +26,41 @@ export interface Effect<Result> {
   readonly sequence: number;
   /** `repeated`, `early` and `forgotten` entries changed nothing. */
   readonly verdict: Verdict<Result> | Exclude<Turn, { readonly kind: 'next' }>;
+  /** The command that had its turn; null for an entry that changed nothing, and for what is no command. */
+  readonly command: AppliedCommand | null;
 }
+
+/** A command that was applied or rejected here, as bytes: what is kept of it can be changed by nobody. */
+export interface AppliedCommand {
+  readonly index: Index;
+  readonly term: Term;
+  /** What the machine was told: milliseconds since 1970. */
+  readonly time: number;
+  readonly proposer: NodeId;
+  /** The version that the group ran. */
+  readonly version: number;
+  readonly body: Uint8Array;
+  readonly isApplied: boolean;
+  /** The result, or the reason for the rejection. */
+  readonly value: Uint8Array;
+}
+
+interface Committed {
+  readonly index: Index;
+  readonly term: Term;
+  /** Milliseconds since 1970 on the leader's clock, as the machine was told; never less than for the one before. */
+  readonly time: number;
+  /** The member that proposed it. */
+  readonly proposer: NodeId;
+  /** The version of the machine that the group ran: the command has the form that it has in that version. */
+  readonly version: number;
+}
+
+/** A committed command, and what came of it. */
+export type CommittedCommand<Command, Result> =
+  | (Committed & { readonly kind: 'applied'; readonly command: Command; readonly result: Result })
+  /** The command is null when nobody can read it, which is why it was rejected then. */
+  | (Committed & { readonly kind: 'rejected'; readonly command: Command | null; readonly reason: string });
 
 /** Nothing was applied: from this entry on the group runs a version that this code does not know. */
 export interface UpgradeRequired {
@@ -146,7 +180,7 @@ export class ReplicatedMachine<State, Command, Result> implements SessionMemory<
     const { envelope, call } = read;
     const { session, sequence, known } = envelope;
     const turn = this.#sessions.turn(session, sequence);
-    if (turn.kind !== 'next') return { kind: 'effect', session, sequence, verdict: turn };
+    if (turn.kind !== 'next') return { kind: 'effect', session, sequence, verdict: turn, command: null };
     if (this.#version === null || call.kind === 'upgrade') {
       if (call.version > this.#definition.version) return { kind: 'upgrade-required', version: call.version };
     }
@@ -157,7 +191,40 @@ export class ReplicatedMachine<State, Command, Result> implements SessionMemory<
     const { verdict, value } = call.kind === 'upgrade' ? this.#upgrade(call.version) : this.#run(call, entry, proposer);
     const outcome = { index: entry.index, isApplied: verdict.kind === 'applied', value };
     this.#sessions.record(session, proposer, sequence, known, this.#time, outcome);
-    return { kind: 'effect', session, sequence, verdict };
+    return {
+      kind: 'effect',
+      session,
+      sequence,
+      verdict,
+      command: this.#appliedCommand(call, entry, proposer, outcome),
+    };
+  }
+
+  #appliedCommand(
+    call: Call,
+    { index, term }: Entry,
+    proposer: NodeId,
+    { isApplied, value }: Pick<AppliedCommand, 'isApplied' | 'value'>,
+  ): AppliedCommand | null {
+    const version = this.#version;
+    if (call.kind !== 'command' || version === null) return null;
+    return { index, term, time: this.#time, proposer, version, body: call.body, isApplied, value };
+  }
+
+  /** What an applied command stands for. */
+  described({ body, isApplied, value, ...committed }: AppliedCommand): CommittedCommand<Command, Result> {
+    const { version } = committed;
+    if (isApplied) {
+      const command = this.#definition.decode(body, version);
+      return { kind: 'applied', ...committed, command, result: this.#definition.decodeResult(value) };
+    }
+    let command: Command | null = null;
+    try {
+      command = this.#definition.decode(body, version);
+    } catch {
+      // That it cannot be read is why it was rejected.
+    }
+    return { kind: 'rejected', ...committed, command, reason: readReason(value) };
   }
 
   /** The group is new: it runs the version of whoever is the first to propose something. */

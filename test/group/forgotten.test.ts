@@ -47,7 +47,7 @@ describe('a session that was forgotten', () => {
   test('while its member saw every entry: its commands were not done, and go out under a new one', () => {
     const { proposals, outcomes } = threeProposals();
     const session = 's7' as SessionId;
-    proposals.observe({ kind: 'effect', session, sequence: 1, verdict: { kind: 'forgotten' } }, 9);
+    proposals.observe({ kind: 'effect', session, sequence: 1, verdict: { kind: 'forgotten' }, command: null }, 9);
     expect([outcomes, proposals.wantsSession]).toEqual([[], true]);
     expect(proposals.next(1000)).toBeNull();
     expect(proposals.list.map(({ call, sequence }) => [...call, sequence])).toEqual([
@@ -59,7 +59,7 @@ describe('a session that was forgotten', () => {
     expect(proposals.session).toBe('s8');
     expect(shipped(proposals)).toEqual(['s8', 1, [1, 2, 3]]);
     // What is still in the log under the old one means nothing any more.
-    proposals.observe({ kind: 'effect', session, sequence: 2, verdict: { kind: 'forgotten' } }, 10);
+    proposals.observe({ kind: 'effect', session, sequence: 2, verdict: { kind: 'forgotten' }, command: null }, 10);
     expect(proposals.wantsSession).toBe(false);
   });
 
@@ -68,7 +68,10 @@ describe('a session that was forgotten', () => {
     const [first] = proposals.list;
     const error = new RaftError('TIMEOUT', 'nobody waits any more');
     expect([first?.sequence, first?.withdraw(error)]).toEqual([1, false]);
-    proposals.observe({ kind: 'effect', session: 's7' as SessionId, sequence: 1, verdict: { kind: 'forgotten' } }, 9);
+    proposals.observe(
+      { kind: 'effect', session: 's7' as SessionId, sequence: 1, verdict: { kind: 'forgotten' }, command: null },
+      9,
+    );
     expect([first?.sequence, first?.withdraw(error)]).toEqual([null, true]);
     expect(outcomes).toEqual([{ kind: 'failed', error }]);
     proposals.openSession(9);

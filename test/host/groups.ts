@@ -50,6 +50,9 @@ export class Groups<State, Command, Result> {
       get stopped() {
         return member.stopped;
       },
+      get refusal() {
+        return member.refusal;
+      },
       get state() {
         return member.state;
       },
@@ -62,6 +65,7 @@ export class Groups<State, Command, Result> {
       get pending() {
         return member.pending;
       },
+      committed: (from) => member.committed(from),
       status: () => ({
         phase: 'running',
         signaling: 'connected',
