@@ -24,6 +24,8 @@ export function GroupPage({ group }: { readonly group: DemoGroup }): ReactElemen
       )}
       {status.phase === 'founding' ? (
         <Founding status={status} />
+      ) : status.phase === 'joining' ? (
+        <p className="card start">Waiting for the leader of the group to let this tab in as a learner.</p>
       ) : (
         <>
           <section aria-label="Members" className="members">

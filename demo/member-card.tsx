@@ -14,6 +14,9 @@ const roleWords = {
   'pre-candidate': 'Pre-candidate',
 } as const;
 
+/** Members that do not vote, and so never lead. */
+const kindWords = { learner: 'Learner', reader: 'Reader', witness: 'Witness', voter: null } as const;
+
 export function MemberCard({ member, name, names }: MemberCardProps): ReactElement {
   const { report, connected, isSelf } = member;
   const role = connected ? (report?.role ?? null) : null;
@@ -23,7 +26,7 @@ export function MemberCard({ member, name, names }: MemberCardProps): ReactEleme
         {name}
         {isSelf && <span className="chip plain">this tab</span>}
       </h2>
-      <p className="role">{role === null ? 'Not connected' : roleWords[role]}</p>
+      <p className="role">{role === null ? 'Not connected' : (kindWords[member.kind] ?? roleWords[role])}</p>
       <dl>
         <Figure name="Term" value={report?.term} />
         <Figure name="Commit" value={report?.commit} />

@@ -107,13 +107,17 @@ test('the button opens another tab, which joins', async ({ openTab, browserConte
   await expectOneLeader(first, 2);
 });
 
-test('a fourth tab is told that the group is full, and disturbs nobody', async ({ openTab }) => {
+test('a fourth tab becomes a learner, which reads along and proposes', async ({ openTab }) => {
   const tabs = await foundGroup(openTab);
+  await propose(tabs[0], 'set color teal');
   const fourth = await openTab(tabs[0].url());
-  await expect(fourth.getByRole('alert')).toContainText('takes no more');
-  await propose(tabs[1], 'set still works');
+  await expect(fourth.getByText('Learner')).toBeVisible();
+  await expect(fourth.getByRole('cell', { name: 'teal', exact: true })).toBeVisible();
+  await propose(fourth, 'set still works');
+  for (const tab of tabs) await expect(tab.getByRole('cell', { name: 'works', exact: true })).toBeVisible();
   await fourth.getByRole('button', { name: 'Leave' }).click();
   await expect(fourth.getByRole('button', { name: 'Create a group' })).toBeVisible();
+  await propose(tabs[1], 'set without it');
 });
 
 test('what the machine rejects, and what is no command, is said', async ({ openTab }) => {

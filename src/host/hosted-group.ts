@@ -6,7 +6,6 @@
  * in until the first entry of the log has come, with which it learns the rest.
  */
 import type { RaftOptions } from '../core/options.ts';
-import { isMember } from '../core/configuration.ts';
 import { emptyState } from '../core/raft.ts';
 import { type Random, seededRandom } from '../core/random.ts';
 import type { ReadConsistency } from '../core/reading.ts';
@@ -36,19 +35,11 @@ import type { StorageUse } from '../storage/browser-quota.ts';
 import type { GroupRecord } from '../storage/database.ts';
 import type { Storage } from '../storage/storage.ts';
 import { encodeFrame, presenceMinor } from '../transport/codec.ts';
-import type {
-  Demand,
-  Founded,
-  GroupMessage,
-  Join,
-  JoinRefusal,
-  MemberMessage,
-  PresenceMessage,
-} from '../transport/messages.ts';
-import type { Admission, Exclusion, Lane, PeerLink, RefusalNotice, SignalingState } from '../transport/transport.ts';
+import type { Demand, GroupMessage, JoiningMessage, MemberMessage, PresenceMessage } from '../transport/messages.ts';
+import type { Exclusion, Lane, PeerLink, RefusalNotice, SignalingState } from '../transport/transport.ts';
 import { expelled, mayReaderSend } from './admission.ts';
 import { Door, type Seat } from './door.ts';
-import { Founding } from './founding.ts';
+import { Entrance } from './entrance.ts';
 import type { GroupMember } from './group-member.ts';
 import type { GroupStatus } from './status.ts';
 
@@ -78,13 +69,14 @@ const maxEarlyMessages = 1000;
 /** Presence gives way: it is sent only while fewer bytes than this wait, so that heartbeats never wait for much of it. */
 const maxBytesBeforePresence = 4096;
 
-/** How often whoever is not let in yet asks for it: leaders change, and are busy. */
-const askEveryMs = 1000;
+function isJoiningMessage(message: GroupMessage): message is JoiningMessage {
+  return message.kind === 'Join' || message.kind === 'Founded' || message.kind === 'JoinRefused';
+}
 
 /** Whether a message says who it is from, which a link to its host vouches for. */
 function senderOf(message: GroupMessage): NodeId | null {
-  if (message.kind === 'Join') return message.member;
-  return message.kind === 'Founded' || message.kind === 'JoinRefused' ? null : message.from;
+  if (!isJoiningMessage(message)) return message.from;
+  return message.kind === 'Join' ? message.member : null;
 }
 
 const readOnlyError = (): RaftError =>
@@ -99,14 +91,12 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
   readonly presence: MemberPresence;
   readonly #init: HostedGroupInit<State, Command, Result>;
   readonly #seats = new Map<HostId, Seat>();
-  readonly #founding: Founding;
+  readonly #entrance: Entrance;
   readonly #random: Random;
   /** Commands that are proposed here, from before the founding on. */
   readonly #proposals: Proposals<Result>;
   /** Of the commands that are pending, before the founding. */
   #echo: Echo<State> | null = null;
-  /** The founding members; empty where they are not known, or not any more. */
-  #founders: readonly NodeId[] = [];
   #isBeginning = false;
   /** The application has it: whatever ends it is an event now. */
   #isOpen = false;
@@ -121,7 +111,6 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
   /** The state is as this host last knew it, or this group has stopped. */
   readonly ready: Promise<void>;
   #becomeReady: () => void = () => undefined;
-  #stopAsking: () => void = () => undefined;
 
   /** @param persistent what the storage holds: null before the founding */
   constructor(init: HostedGroupInit<State, Command, Result>, persistent: PersistentState | null) {
@@ -136,32 +125,45 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     });
     this.#random = seededRandom(...init.seed);
     this.#proposals = newProposals(this.#random, defaultProposalLimits);
-    this.#founding = new Founding(init.record);
+    this.#entrance = this.#newEntrance();
     this.ready = new Promise((resolve) => {
       this.#becomeReady = resolve;
     });
     if (persistent === null) {
       this.#becomeReady();
-      this.#foundIfComplete();
+      this.#entrance.foundIfComplete();
     } else {
       this.#start(persistent);
     }
-    if (this.#isJoining) this.#keepAsking();
+  }
+
+  #newEntrance(): Entrance {
+    const { record, clock, listener } = this.#init;
+    return new Entrance({
+      record,
+      clock,
+      seats: () => this.#seats.values(),
+      member: () => this.#member,
+      isStopped: () => this.stopped !== null,
+      send: (link, message) => {
+        this.#sendFrame(link, message, 'control');
+      },
+      begin: (founders) => {
+        this.#begin(founders);
+      },
+      admit: (admission) => this.#door?.knocked(admission) !== false,
+      excluded: (reason) => {
+        this.#exclude(reason);
+      },
+      changed: () => {
+        listener.statusChanged();
+      },
+    });
   }
 
   /** Whether the group is founded, and this member in it. */
   get isFounded(): boolean {
-    return this.#member !== null && !this.#isJoining;
-  }
-
-  /**
-   * This member has to be let in, by the founder or by the leader. Whoever holds a part of the log was let in: only members
-   * are sent any (M10).
-   */
-  get #isJoining(): boolean {
-    const member = this.#member;
-    if (this.record.founders !== null || this.stopped !== null) return false;
-    return member === null || (member.isNew && !isMember(member.configuration, this.record.member));
+    return this.#member !== null && !this.#entrance.isJoining;
   }
 
   /**
@@ -213,7 +215,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
   change(demand: Demand, ifVersion: Index | null, settle: (outcome: ChangeOutcome) => void): CancelChange {
     if (this.#stopped !== null) throw this.#stopped;
     if (kindOf(this.record.access) === 'read-only') throw readOnlyError();
-    if (this.#member === null || this.#isJoining) throw noMemberError();
+    if (this.#member === null || this.#entrance.isJoining) throw noMemberError();
     return this.#member.change(demand, ifVersion, settle);
   }
 
@@ -242,15 +244,15 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
   status(): GroupStatus {
     const { stopped } = this;
     const member = this.#member?.status() ?? null;
-    const missing = member === null ? this.#founding.missing : null;
-    const phase = this.#phase;
-    return { phase, signaling: this.#signaling, missing, member, storage: this.#init.storageUse(), stopped };
+    const { missing } = this.#entrance;
+    const storage = this.#init.storageUse();
+    return { phase: this.#phase, signaling: this.#signaling, missing, member, storage, stopped };
   }
 
   get #phase(): GroupStatus['phase'] {
     if (this.stopped !== null) return 'stopped';
     if (this.#member === null) return 'founding';
-    return this.#isJoining ? 'joining' : 'running';
+    return this.#entrance.isJoining ? 'joining' : 'running';
   }
 
   logTail(count: number): LogEntry<Command>[] {
@@ -278,7 +280,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     const admission = link.admissionTo(this.record.group);
     if (admission === null) return;
     this.#seats.set(link.peer, { link, admission });
-    if (this.#member === null || this.#isJoining) this.#ask(link);
+    this.#entrance.met(link);
     this.#member?.peerConnected(admission.member);
     this.#door?.review();
     // Hosts of before would close the link at what they do not know.
@@ -289,7 +291,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     const seat = this.#seats.get(link.peer);
     if (seat?.link !== link) return;
     this.#seats.delete(link.peer);
-    this.#founding.parted(link.peer);
+    this.#entrance.parted(link.peer);
     this.#member?.peerDisconnected(seat.admission.member);
     this.presence.disconnected(link.peer);
     this.#init.listener.statusChanged();
@@ -304,7 +306,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
 
   /** Whoever was never in forgets the group, and may come again as somebody else; other members keep what they have. */
   #shutOut(exclusion: Exclusion): void {
-    if (this.#isJoining) this.#exclude(expelled(exclusion));
+    if (this.#entrance.isJoining) this.#exclude(expelled(exclusion));
     else this.stop(expelled(exclusion));
   }
 
@@ -318,74 +320,11 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
       link.refuse(group, 'read-only', `whoever may only read sends no ${message.kind}`);
       return true;
     }
-    if (message.kind === 'Join') this.#joined(link, admission, message);
-    else if (message.kind === 'Founded') this.#founded(message);
+    if (isJoiningMessage(message)) this.#entrance.received(link, admission, message);
     else if (message.kind === 'Presence') return this.presence.receive(message);
-    else if (message.kind === 'JoinRefused') this.#joinRefused(message);
     else if (this.#member !== null) this.#member.receive(message);
     else if (this.#isBeginning && this.#early.length < maxEarlyMessages) this.#early.push(message);
     return true;
-  }
-
-  #ask(link: PeerLink): void {
-    const { member, machine } = this.record;
-    this.#sendFrame(link, { kind: 'Join', member, machine }, 'control');
-  }
-
-  #keepAsking(): void {
-    this.#stopAsking = this.#init.clock.every(askEveryMs, () => {
-      if (!this.#isJoining) this.#stopAsking();
-      else if (!this.#isBeginning) for (const { link } of this.#seats.values()) this.#ask(link);
-    });
-  }
-
-  #joined(link: PeerLink, admission: Admission, { machine }: Join): void {
-    const isOurs = machine === this.record.machine;
-    const refuse = (refusal: JoinRefusal): boolean =>
-      this.#sendFrame(link, { kind: 'JoinRefused', ...refusal }, 'control');
-    if (!this.#mayAnswer) return;
-    if (!isOurs) {
-      refuse({ reason: 'other-machine', machine: this.record.machine });
-    } else if (this.#member !== null) {
-      this.#sendFrame(link, this.#foundedMessage, 'control');
-      if (this.#door?.knocked(admission) === false) refuse({ reason: 'full' });
-    } else if (admission.kind === 'full') {
-      this.#founding.joined(link.peer, admission.member);
-      this.#init.listener.statusChanged();
-      this.#foundIfComplete();
-    }
-  }
-
-  /** The founder answers, and whoever knows the group and is heard in it. */
-  get #mayAnswer(): boolean {
-    if (this.#member === null) return this.record.founders !== null;
-    return kindOf(this.record.access) === 'full' && this.#member.configuration.voters.length > 0;
-  }
-
-  get #foundedMessage(): Founded {
-    return { kind: 'Founded', voters: this.#founders };
-  }
-
-  #foundIfComplete(): void {
-    const { members } = this.#founding;
-    if (members !== null) this.#begin(members);
-  }
-
-  #founded({ voters }: Founded): void {
-    if (this.#member !== null || this.record.founders !== null) return;
-    this.#begin(voters.includes(this.record.member) ? voters : []);
-  }
-
-  #joinRefused(refusal: JoinRefusal): void {
-    if (!this.#isJoining) return;
-    this.#exclude(
-      refusal.reason === 'full'
-        ? new RaftError('GROUP_FULL', 'the group has as many learners as it takes: have some removed, or promoted')
-        : new RaftError(
-            'WRONG_MACHINE',
-            `the group replicates the machine ${refusal.machine}, not ${this.record.machine}`,
-          ),
-    );
   }
 
   /** Makes what this member starts from durable, once, and starts: the founding members, or nothing. */
@@ -401,10 +340,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
         return;
       }
       const member = this.#start(state);
-      // Everybody tells, not the founder alone: it may be gone, or out of reach, before all have heard it.
-      if (founders.length > 0) {
-        for (const { link } of this.#seats.values()) this.#sendFrame(link, this.#foundedMessage, 'control');
-      }
+      this.#entrance.tellFounded();
       if (this.record.founders !== null) member?.campaign();
     });
   }
@@ -412,8 +348,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
   #start(persistent: PersistentState): Member<State, Command, Result> | null {
     const { storage, clock, machine, listener, raft } = this.#init;
     const { group, member: id } = this.record;
-    const { index, configuration } = persistent.start;
-    this.#founders = index === 0 ? configuration.voters : [];
+    this.#entrance.begun(persistent.start);
     try {
       this.#member = new Member({
         id,
@@ -499,7 +434,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     this.#stopped = reason;
     this.#becomeReady();
     this.presence.close(reason);
-    this.#stopAsking();
+    this.#entrance.close();
     this.#member?.close(reason);
     this.#proposals.failAll(
       (outcome: Outcome) => new RaftError(reason.code, reason.message, { outcome, cause: reason.cause }),

@@ -11,6 +11,7 @@ import type {
   Admission,
   Connector,
   ConnectorFactory,
+  Exclusion,
   GroupDiagnosis,
   GroupEntry,
   GroupListener,
@@ -79,15 +80,8 @@ export class MemoryNetwork {
       const [link, back] = this.#link(newcomer, other);
       link.admit(group, { member: there.entry.member, kind: there.entry.credentials.kind });
       back.admit(group, { member: here.entry.member, kind: here.entry.credentials.kind });
-      const exclusions = [
-        [back, there.entry.mayEnter(newcomer.host, here.entry.member)],
-        [link, here.entry.mayEnter(other.host, there.entry.member)],
-      ] as const;
-      const [by, exclusion] = exclusions.find(([, found]) => found !== null) ?? [null, null];
-      if (exclusion !== null) {
-        by?.refuse(group, exclusion, 'the group has shut it out');
-        continue;
-      }
+      const isLetIn = back.letsIn(group, there.entry.mayEnter(newcomer.host, here.entry.member));
+      if (!isLetIn || !link.letsIn(group, here.entry.mayEnter(other.host, there.entry.member))) continue;
       here.listener.met(link);
       there.listener.met(back);
     }
@@ -153,6 +147,20 @@ class MemoryPeerLink implements PeerLink {
 
   received(frame: Uint8Array): void {
     this.#owner.listener.received(this, frame);
+  }
+
+  /** The two do not meet if either end shuts the other one out, which is told so. */
+  letsIn(group: GroupId, exclusion: Exclusion | null): boolean {
+    if (exclusion === null) return true;
+    this.#tellOfRefusal('us', group, exclusion, 'the group has shut it out');
+    this.#far?.wasRefused(group, exclusion, 'the group has shut it out');
+    this.withdraw(group);
+    this.#far?.withdraw(group);
+    return false;
+  }
+
+  withdraw(group: GroupId): void {
+    this.#admissions.delete(group);
   }
 
   refuse(group: GroupId, reason: RefusalReason, detail: string): void {

@@ -58,6 +58,21 @@ class Group extends Tabs {
     return leader;
   }
 
+  /** Somebody among these, by default of all, who does not lead. */
+  follower(...without: readonly List[]): List {
+    const { leader } = this;
+    const follower = this.groups.find((group) => group !== leader && !without.includes(group));
+    if (follower === undefined) throw new Error('nobody follows');
+    return follower;
+  }
+
+  /** The host that a group is open on. */
+  hostOf(group: List): Host {
+    const host = this.hosts[this.groups.indexOf(group)];
+    if (host === undefined) throw new Error('no host has it');
+    return host;
+  }
+
   async ends(group: List, code: string): Promise<void> {
     await this.until(() => group.status().phase === 'stopped', 'the end');
     expect(stoppedBy(group)).toBe(code);
@@ -106,7 +121,7 @@ describe('a newcomer to a founded group', () => {
     const tabs = await Group.of(3);
     const { leader } = tabs;
     const fourth = await tabs.join(3);
-    tabs.hosts[tabs.groups.indexOf(leader)]?.close();
+    tabs.hostOf(leader).close();
     await tabs.until(() => running(fourth), 'the newcomer to be in');
     expect(await tabs.outcome(fourth.propose('x'))).toBe(1);
   });
@@ -156,9 +171,10 @@ describe('a newcomer to a founded group', () => {
     await expect(late.propose('x')).rejects.toMatchObject({ code: 'GROUP_FULL', outcome: 'not-done' });
     expect(await tabs.hosts[33]?.groups()).toEqual([]);
     tabs.groups.pop();
-    await tabs.outcome(tabs.leader.members.remove(tabs.groups[5]?.memberId as NodeId));
-    const again = await tabs.hosts[33]?.join(list, decodeInvite(tabs.invite));
-    await tabs.until(() => again !== undefined && running(again), 'the newcomer to be in');
+    await tabs.outcome(tabs.leader.members.remove(tabs.follower().memberId));
+    tabs.hosts[33]?.close();
+    const again = await tabs.join(33);
+    await tabs.until(() => running(again), 'the newcomer to be in');
   });
 
   test('M15 that is a founding member and missed it all starts like the others, or from nothing', async () => {
@@ -187,8 +203,7 @@ describe('a learner', () => {
     }
     await tabs.outcome(fourth.members.promote(fourth.memberId));
     // Three of four are a majority; without the vote of the new one they are not.
-    const [old] = tabs.groups.filter((group) => group !== fourth && group !== tabs.leader);
-    tabs.hosts[tabs.groups.indexOf(old as List)]?.close();
+    tabs.hostOf(tabs.follower(fourth)).close();
     expect(await tabs.outcome(fourth.propose('x'))).toBe(1);
     tabs.hosts[3]?.close();
     expect(await tabs.error(tabs.leader.propose('y', { timeoutMs: 3000 }))).toMatchObject({ code: 'TIMEOUT' });
@@ -203,11 +218,11 @@ describe('a learner', () => {
       outcome: 'not-done',
     });
     await tabs.outcome(leader.members.promote(fourth.memberId));
-    const [other] = tabs.groups.filter((group) => group !== fourth && group !== leader);
-    await tabs.outcome((other as List).members.transferLeadership(fourth.memberId));
-    expect(other?.status().member?.leader).toBe(fourth.memberId);
+    const other = tabs.follower(fourth);
+    await tabs.outcome(other.members.transferLeadership(fourth.memberId));
+    expect(other.status().member?.leader).toBe(fourth.memberId);
     // Whoever leads already is handed nothing.
-    await tabs.outcome((other as List).members.transferLeadership(fourth.memberId));
+    await tabs.outcome(other.members.transferLeadership(fourth.memberId));
   });
 });
 
@@ -256,7 +271,7 @@ describe('a holder of a read-only invite', () => {
 describe('a member that is removed', () => {
   test('M12 is told, ends with REMOVED, also after a reload, and the group goes on without it', async () => {
     const tabs = await Group.of(3);
-    const gone = tabs.groups.find((group) => group !== tabs.leader) as List;
+    const gone = tabs.follower();
     const number = tabs.groups.indexOf(gone);
     const others = tabs.groups.filter((group) => group !== gone);
     const events: string[] = [];
@@ -279,7 +294,7 @@ describe('a member that is removed', () => {
 
   test('M12 knows it without anybody, if it has heard of it in its log', async () => {
     const tabs = await Group.of(3);
-    const gone = tabs.groups.find((group) => group !== tabs.leader) as List;
+    const gone = tabs.follower();
     const number = tabs.groups.indexOf(gone);
     await tabs.outcome(tabs.leader.members.remove(gone.memberId));
     await tabs.ends(gone, 'REMOVED');
@@ -290,7 +305,7 @@ describe('a member that is removed', () => {
 
   test('M12 while it is away is told when it comes back', async () => {
     const tabs = await Group.of(3);
-    const gone = tabs.groups.find((group) => group !== tabs.leader) as List;
+    const gone = tabs.follower();
     const number = tabs.groups.indexOf(gone);
     tabs.hosts[number]?.close();
     await tabs.outcome(tabs.leader.members.remove(gone.memberId));
@@ -311,7 +326,7 @@ describe('a member that is removed', () => {
 
   test('M11 may remove itself, and learns that it is done', async () => {
     const tabs = await Group.of(3);
-    for (const itself of [tabs.leader, tabs.groups.find((group) => group !== tabs.leader) as List]) {
+    for (const itself of [tabs.leader, tabs.follower()]) {
       await tabs.outcome(itself.members.remove(itself.memberId));
       await tabs.ends(itself, 'REMOVED');
     }
@@ -319,9 +334,8 @@ describe('a member that is removed', () => {
 
   test('M10 has its host come again as another member, once it has forgotten the old one', async () => {
     const tabs = await Group.of(3);
-    const gone = tabs.groups.find((group) => group !== tabs.leader) as List;
-    const number = tabs.groups.indexOf(gone);
-    const host = tabs.hosts[number] as Host;
+    const gone = tabs.follower();
+    const host = tabs.hostOf(gone);
     await tabs.outcome(tabs.leader.members.remove(gone.memberId));
     await tabs.ends(gone, 'REMOVED');
     await host.forget(gone.id);
@@ -347,16 +361,17 @@ describe('a member that is removed', () => {
 describe('a host that is banned', () => {
   test('M19 is told so, and stays out under whatever member it comes, until the ban is lifted', async () => {
     const tabs = await Group.of(3);
-    const gone = tabs.groups.find((group) => group !== tabs.leader) as List;
+    const gone = tabs.follower();
     const number = tabs.groups.indexOf(gone);
-    const host = tabs.hosts[number] as Host;
+    const host = tabs.hostOf(gone);
     await tabs.outcome(tabs.leader.members.remove(gone.memberId, { ban: true }));
     await tabs.ends(gone, 'BANNED');
     expect(tabs.leader.members.banned).toEqual([host.id]);
     await tabs.ends(await tabs.reload(number), 'BANNED');
     await tabs.hosts[number]?.forget(gone.id);
     for (let i = 0; i < 2; i++) {
-      const again = (await tabs.hosts[number]?.join(list, decodeInvite(tabs.invite))) as List;
+      tabs.hosts[number]?.close();
+      const again = await tabs.join(number);
       expect(again.memberId).not.toBe(gone.memberId);
       await tabs.ends(again, 'BANNED');
       // Whoever was never in keeps nothing: the next member is another one.
@@ -364,7 +379,8 @@ describe('a host that is banned', () => {
     }
     await tabs.outcome(tabs.leader.members.unban(host.id));
     expect(tabs.leader.members.banned).toEqual([]);
-    const welcome = (await tabs.hosts[number]?.join(list, decodeInvite(tabs.invite))) as List;
+    tabs.hosts[number]?.close();
+    const welcome = await tabs.join(number);
     await tabs.until(() => running(welcome), 'the newcomer to be in');
   });
 

@@ -7,7 +7,7 @@ import type { GroupId } from '../../src/ids.ts';
 import type { SessionId } from '../../src/machine/envelope.ts';
 import { decodeFrame, encodeFrame, wireMajor } from '../../src/transport/codec.ts';
 import { failures } from '../../src/group/demands.ts';
-import type { Demand, DemandRefusal, GroupMessage } from '../../src/transport/messages.ts';
+import type { DemandRefusal, GroupMessage } from '../../src/transport/messages.ts';
 
 const group = 'GGGGGGGGGGGGGGGGGGGGGG' as GroupId;
 
@@ -153,7 +153,7 @@ const messages: fc.Arbitrary<GroupMessage> = fc.oneof(
     demand: fc.oneof(
       fc.record({ kind: fc.constantFrom('promote', 'demote', 'remove', 'transfer'), id }),
       fc.record({ kind: fc.constantFrom('ban', 'unban'), prefix: id }),
-    ) as fc.Arbitrary<Demand>,
+    ),
     expected: fc.option(number),
   }),
   fc.record({
