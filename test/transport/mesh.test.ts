@@ -1,6 +1,6 @@
 /** Hosts that find each other: real WebRTC in Node, through the real broker, and through each other. */
 import wrtc from '@roamhq/wrtc';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { WebSocket as NodeWebSocket } from 'ws';
 import { createSignalingServer, type SignalingServer } from '../../signaling-server/index.ts';
 import { type Credentials, deriveCredentials } from '../../src/identity/access.ts';
@@ -77,12 +77,13 @@ async function join(
   return { ...peer, mesh, leave };
 }
 
-async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const end = performance.now() + 20_000;
-  while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`${what} did not come to hold`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  return vi.waitFor(
+    async () => {
+      if (!(await holds())) throw new Error(`${what} did not come to hold`);
+    },
+    { timeout: 20_000, interval: 5 },
+  );
 }
 
 const areLinked = (one: Peer, other: Peer) => one.links.has(other.signer.id) && other.links.has(one.signer.id);
