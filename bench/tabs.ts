@@ -2,9 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { BrowserContext, Page } from 'playwright';
 import { openBrowser, serve } from '../e2e/browser.ts';
+import { commandLine, flag, wholeNumber } from '../scripts/command-line.ts';
 import type { TabLinkKind, TabsBench } from './pages/tabs.ts';
 import { print, progress, quantile } from './report.ts';
 
@@ -26,21 +26,13 @@ Measures a link between two tabs of one Chromium, the kinds in turns; the floor 
   --megabytes N   for each throughput (default 32)
   --json          one line of JSON for each figure, and nothing else on standard output`;
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    megabytes: { type: 'string', default: '32' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const { rounds, megabytes, json } = commandLine(help, {
+  rounds: wholeNumber(5),
+  megabytes: wholeNumber(32),
+  json: flag,
 });
-if (values.help) {
-  console.log(help);
-  process.exit(0);
-}
 
-const rounds = Number(values.rounds);
-const bytes = Number(values.megabytes) * 1_000_000;
+const bytes = megabytes * 1_000_000;
 const kinds: readonly TabLinkKind[] = ['simple-peer', 'bare', 'broadcast'];
 
 interface Samples {
@@ -93,7 +85,7 @@ try {
     const figure = (part: string, of: keyof Samples, share: number, unit: string, scale = 1): void => {
       const beside = floor === undefined ? {} : { floor: quantile(floor[of], share) * scale };
       const value = quantile(samples[of], share) * scale;
-      print({ name: `tabs.${kind}.${part}`, value, unit, n: samples[of].length, ...beside }, values.json);
+      print({ name: `tabs.${kind}.${part}`, value, unit, n: samples[of].length, ...beside }, json);
     };
     figure('connect.p50', 'connect', 0.5, 'ms');
     figure('rtt.p50', 'rtt', 0.5, 'ms');

@@ -40,8 +40,12 @@ export async function untilLed(page: Page): Promise<void> {
   await expect.poll(async () => (await status(page))?.member?.leader ?? null).not.toBeNull();
 }
 
-/** Begins a group in the first page, and lets the others join; gives its invite. */
-export async function gather(pages: readonly Page[], broker: string, founders: number = pages.length): Promise<string> {
+/** Begins a group in the first page, and lets the others join; gives its invite. Without a broker, for tabs alone. */
+export async function gather(
+  pages: readonly Page[],
+  broker: string | null,
+  founders: number = pages.length,
+): Promise<string> {
   const [first, ...others] = pages;
   if (first === undefined) throw new Error('no page');
   const invite = await first.evaluate(([url, count]) => harness.create(url, count), [broker, founders] as const);

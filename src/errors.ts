@@ -43,6 +43,11 @@ export type RaftErrorCode =
   | 'REJECTED'
   /** This member was removed from the group, for good: its tab may join again, as another member. */
   | 'REMOVED'
+  /**
+   * Two groups were founded under the name of one room, by hosts that did not see each other then. They are not merged: open
+   * one of them by its id. `cause` is the list of their ids.
+   */
+  | 'ROOM_CONFLICT'
   /** This member was away for so long that the group has forgotten its session: whether the command was done is unknown. */
   | 'SESSION_FORGOTTEN'
   /** A stored record cannot be right; `cause` or the message names it. */

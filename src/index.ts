@@ -6,6 +6,8 @@ import { RaftError } from './errors.ts';
 import type { BrowserHostOptions } from './host/browser-host.ts';
 import type { Group } from './host/group.ts';
 import { decodeInvite, isSignalingAddress } from './identity/invite.ts';
+import { deriveRoomKey } from './identity/room.ts';
+import type { RoomWaiting } from './host/room.ts';
 import { useHost } from './host/tab.ts';
 import type { PresenceDefinition } from './host/presence-definition.ts';
 import { type RestoreAs, restoreKinds } from './storage/restoring.ts';
@@ -30,6 +32,7 @@ export type { LinkPath, LinkStatistics } from './transport/link.ts';
 export type { Presence, PresenceEvents, PresenceSnapshot, Present, Unfit } from './host/presence.ts';
 export { definePresence, type PresenceDefinition, type PresenceOptions } from './host/presence-definition.ts';
 export { hasInvite } from './identity/invite.ts';
+export type { RoomWaiting } from './host/room.ts';
 export type { RefusalReason } from './identity/refusals.ts';
 export type { GroupId, HostId } from './ids.ts';
 export { type ByteMachine, type ByteMachineOptions, defineByteMachine } from './machine/byte-machine.ts';
@@ -61,8 +64,11 @@ export interface CreateOptions<State, Command, Result, Value = unknown> extends 
   Result,
   Value
 > {
-  /** The WebSocket address of the signaling server, for example `ws://localhost:8787`. */
-  readonly signaling: string;
+  /**
+   * The WebSocket address of the signaling server, for example `ws://localhost:8787`. Left out, the group is for the tabs of
+   * this browser alone, which need no server.
+   */
+  readonly signaling?: string;
   /** How many members found the group, this one included: 1 to 9, 3 by default. All of them have to come once. */
   readonly founders?: number;
 }
@@ -75,6 +81,30 @@ export interface JoinOptions<State, Command, Result, Value = unknown> extends Op
 > {
   /** The invite, or a URL that has it as its fragment, for example `location.href`. */
   readonly invite: string;
+}
+
+export interface RoomOptions<State, Command, Result, Value = unknown> extends OpenOptions<
+  State,
+  Command,
+  Result,
+  Value
+> {
+  /** What the room is called, 1 to 256 characters: whoever knows it is let in, so take one that nobody guesses. */
+  readonly name: string;
+  /** Has to be known beside the name, if it is given; 1 to 256 characters. */
+  readonly password?: string;
+  /**
+   * The WebSocket address of the signaling server, for example `ws://localhost:8787`. Left out, the room is for the tabs of
+   * this browser alone, which need no server.
+   */
+  readonly signaling?: string;
+  /** How many members found the room's group, if it is still to be founded: 1 to 9, 3 by default. */
+  readonly founders?: number;
+  /** Which group, if two were founded under the name. */
+  readonly id?: GroupId;
+  /** Called whenever something changes while the room's group is still to be found, or founded. */
+  readonly waiting?: (state: RoomWaiting) => void;
+  readonly signal?: AbortSignal;
 }
 
 export interface ReopenOptions<State, Command, Result, Value = unknown> extends OpenOptions<
@@ -103,15 +133,32 @@ function tabOptions({
   durability = 'strict',
   iceServers = defaultIceServers,
   iceTransportPolicy = 'all',
+  tabLinks = true,
   webrtc = 'simple-peer',
 }: TabOptions): BrowserHostOptions {
-  return { storage, durability, iceServers, iceTransportPolicy, webrtc };
+  return { storage, durability, iceServers, iceTransportPolicy, tabLinks, webrtc };
 }
 
 function checkMachine({ name }: { readonly name: string }): void {
   if (typeof name !== 'string' || name === '' || name.length > maxMachineNameLength) {
     throw new RaftError('INVALID_ARGUMENT', `the machine's name must have 1 to ${maxMachineNameLength} characters`);
   }
+}
+
+/** Null where there is to be no signaling server. */
+function checkedSignaling(signaling: string | undefined): string | null {
+  if (signaling === undefined) return null;
+  if (isSignalingAddress(signaling)) return signaling;
+  throw new RaftError('INVALID_ARGUMENT', `signaling must be an address like ws://localhost:8787, not ${signaling}`);
+}
+
+function checkFounders(founders: number): void {
+  if (Number.isSafeInteger(founders) && founders >= 1 && founders <= maxFounders) return;
+  throw new RaftError('INVALID_ARGUMENT', `founders must be a whole number from 1 to ${maxFounders}, not ${founders}`);
+}
+
+function checkId(id: GroupId | undefined): void {
+  if (id !== undefined && !isGroupId(id)) throw new RaftError('INVALID_ARGUMENT', `${String(id)} is no id of a group`);
 }
 
 /**
@@ -122,17 +169,10 @@ function checkMachine({ name }: { readonly name: string }): void {
 export async function createGroup<State, Command, Result, Value = unknown>(
   options: CreateOptions<State, Command, Result, Value>,
 ): Promise<Group<State, Command, Result, Value>> {
-  const { machine, signaling, founders = 3, presence } = options;
+  const { machine, founders = 3, presence } = options;
   checkMachine(machine);
-  if (!isSignalingAddress(signaling)) {
-    throw new RaftError('INVALID_ARGUMENT', `signaling must be an address like ws://localhost:8787, not ${signaling}`);
-  }
-  if (!Number.isSafeInteger(founders) || founders < 1 || founders > maxFounders) {
-    throw new RaftError(
-      'INVALID_ARGUMENT',
-      `founders must be a whole number from 1 to ${maxFounders}, not ${founders}`,
-    );
-  }
+  const signaling = checkedSignaling(options.signaling);
+  checkFounders(founders);
   return useHost(tabOptions(options), (host) => host.create(machine, signaling, founders, { presence }));
 }
 
@@ -152,6 +192,29 @@ export async function joinGroup<State, Command, Result, Value = unknown>(
 }
 
 /**
+ * Opens the group of a room, which is known by a name in place of an invite. A tab that has a member of it opens that one,
+ * offline too; others find the group through those who are in the room, or found it, when `founders` of them are there.
+ * Resolves when this tab's member is at work, and waits for as long as that takes, unless `signal` ends it.
+ *
+ * Two groups that were founded under one name, by tabs that did not see each other then, are not merged. Who is in one of
+ * them gets a `conflict` event, and who is in none is told ROOM_CONFLICT, with the ids of both as `cause`.
+ * @throws RaftError INVALID_ARGUMENT, ROOM_CONFLICT, ABORTED, CLOSED, GROUP_FULL, BANNED, REMOVED, WRONG_MACHINE, NOT_SUPPORTED,
+ *   STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
+ */
+export async function openRoom<State, Command, Result, Value = unknown>(
+  options: RoomOptions<State, Command, Result, Value>,
+): Promise<Group<State, Command, Result, Value>> {
+  const { machine, presence, name, password, founders = 3, id, waiting, signal } = options;
+  checkMachine(machine);
+  checkFounders(founders);
+  checkId(id);
+  const signaling = checkedSignaling(options.signaling);
+  const key = await deriveRoomKey(name, password);
+  const request = { signaling, founders, wanted: id ?? null, ...(waiting && { waiting }), ...(signal && { signal }) };
+  return useHost(tabOptions(options), (host) => host.openRoom(machine, key, request, { presence }));
+}
+
+/**
  * Opens a group that this tab has a member of, from its storage: no invite, no signaling server and no other member is
  * needed to see the state as this member last knew it.
  * @throws RaftError NO_SUCH_GROUP, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
@@ -161,7 +224,7 @@ export async function openGroup<State, Command, Result, Value = unknown>(
 ): Promise<Group<State, Command, Result, Value>> {
   const { machine, id, presence } = options;
   checkMachine(machine);
-  if (id !== undefined && !isGroupId(id)) throw new RaftError('INVALID_ARGUMENT', `${String(id)} is no id of a group`);
+  checkId(id);
   return useHost(tabOptions(options), async (host) => {
     const records = await host.groups();
     const found = records.filter((record) =>

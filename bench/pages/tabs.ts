@@ -5,7 +5,8 @@ import type { Signal } from '../../src/transport/introduction.ts';
 import type { Lane, Link, LinkListener } from '../../src/transport/link.ts';
 import { simplePeer } from '../../src/transport/simple-peer-connection.ts';
 import { plainTimers } from '../../src/transport/timers.ts';
-import { defaultStageTimeouts, WebRtcAttempt } from '../../src/transport/webrtc-attempt.ts';
+import { defaultStageTimeouts } from '../../src/transport/attempt.ts';
+import { WebRtcAttempt } from '../../src/transport/webrtc-attempt.ts';
 
 export type TabLinkKind = 'broadcast' | 'simple-peer' | 'bare';
 

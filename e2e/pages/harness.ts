@@ -16,8 +16,11 @@ import {
   type MemberEntry,
   type NodeId,
   openGroup,
+  openRoom,
   RaftError,
   type RestoreAs,
+  type RoomOptions,
+  type RoomWaiting,
   type StoredGroup,
   type StoreReport,
   type TabOptions,
@@ -36,8 +39,8 @@ const list = defineMachine({
 
 type List = Group<readonly string[], string | Uint8Array, number>;
 
-/** Of the tab; changed before the first use. */
-let tabOptions: TabOptions = { iceServers: [] };
+/** Of the tab; changed before the first use. Over WebRTC, unless a test says otherwise: that is what goes between machines. */
+let tabOptions: TabOptions = { iceServers: [], tabLinks: false };
 
 const options = () => ({ machine: list, ...tabOptions });
 
@@ -49,13 +52,20 @@ function fileOf(base64: string): Blob {
   return new Blob([Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))]);
 }
 
+export type Room = Pick<
+  RoomOptions<readonly string[], string, number>,
+  'name' | 'password' | 'signaling' | 'founders' | 'id'
+>;
+
+const conflicts: string[] = [];
+
 export interface Harness {
   /** Runs a seed of the simulator; gives the hash of everything that happened. */
   simulate(seed: number): string;
   group: List | null;
   configure(given: TabOptions): void;
-  /** Gives the invite. */
-  create(signaling: string, founders: number): Promise<string>;
+  /** Gives the invite. @param signaling null for a group of tabs of this browser */
+  create(signaling: string | null, founders: number): Promise<string>;
   join(invite: string): Promise<void>;
   /** @param id if this tab has several groups */
   reopen(id?: GroupId): Promise<void>;
@@ -65,6 +75,12 @@ export interface Harness {
   lookInto(file: string): Promise<StoreReport>;
   /** Restores such a file; gives the id of the group. */
   restore(file: string, as: RestoreAs): Promise<GroupId>;
+  /** Gives the id of the room's group, or what went wrong. */
+  enter(room: Room): Promise<string>;
+  /** What the waiting for the room's group was told last. */
+  waiting: RoomWaiting | null;
+  /** What was told of other groups under the room's name. */
+  readonly conflicts: readonly string[];
   list(): Promise<readonly StoredGroup[]>;
   describe(error: unknown): string;
   /** Proposes, and times it; the error's code and outcome instead of an exception. */
@@ -89,7 +105,7 @@ const harness: Harness = {
     tabOptions = { ...tabOptions, ...given };
   },
   async create(signaling, founders) {
-    harness.group = await createGroup({ ...options(), signaling, founders });
+    harness.group = await createGroup({ ...options(), founders, ...(signaling !== null && { signaling }) });
     return harness.group.invite;
   },
   async join(invite) {
@@ -109,6 +125,21 @@ const harness: Harness = {
   async restore(file, as) {
     const { id } = await importStore(fileOf(file), { ...tabOptions, as });
     return id;
+  },
+  waiting: null,
+  conflicts,
+  async enter(room) {
+    try {
+      const waiting = (state: RoomWaiting): void => {
+        harness.waiting = state;
+      };
+      harness.group = await openRoom({ ...options(), ...room, waiting });
+      harness.group.on('conflict', ({ code, message }) => conflicts.push(`${code} ${message}`));
+      return harness.group.id;
+    } catch (error) {
+      const ids = error instanceof RaftError && error.code === 'ROOM_CONFLICT' ? ` ${String(error.cause)}` : '';
+      return describe(error) + ids;
+    }
   },
   list: () => listGroups(tabOptions),
   describe,

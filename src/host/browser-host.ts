@@ -27,6 +27,11 @@ export interface BrowserHostOptions {
   readonly iceServers: readonly RTCIceServer[];
   /** `relay` goes through TURN servers only, which hides the members' addresses from each other. */
   readonly iceTransportPolicy: RTCIceTransportPolicy;
+  /**
+   * Whether tabs of one browser are linked over a BroadcastChannel, for which no server and no network is needed. True by
+   * default; false links them over WebRTC, like everybody else.
+   */
+  readonly tabLinks: boolean;
   /** What WebRTC is driven with: simple-peer, or the browser's own RTCPeerConnection. */
   readonly webrtc: 'simple-peer' | 'bare';
 }
@@ -43,6 +48,11 @@ function randomText(length: number): string {
   return toBase64Url(bytes);
 }
 
+/** Web Locks are there in secure pages only, whatever the types say. */
+function hasLocks(): boolean {
+  return typeof navigator !== 'undefined' && 'locks' in navigator;
+}
+
 /** @throws RaftError NOT_SUPPORTED */
 function checkEnvironment(options: BrowserHostOptions): void {
   const lacks: string[] = [];
@@ -50,7 +60,7 @@ function checkEnvironment(options: BrowserHostOptions): void {
   if (typeof WebSocket === 'undefined') lacks.push('WebSocket');
   if (options.storage === 'indexeddb') {
     if (typeof indexedDB === 'undefined') lacks.push('IndexedDB');
-    if (typeof navigator === 'undefined' || !('locks' in navigator)) lacks.push('Web Locks (the page must be secure)');
+    if (!hasLocks()) lacks.push('Web Locks (the page must be secure)');
   }
   if (lacks.length > 0) throw new RaftError('NOT_SUPPORTED', `this browser, or page, lacks ${lacks.join(', ')}`);
 }
@@ -81,6 +91,7 @@ export async function openBrowserHost(options: BrowserHostOptions, listener: Bro
         run: randomText(runBytes),
         timers: timersOf(clock),
         openWebSocket: (url) => new WebSocket(url),
+        ...(options.tabLinks && hasLocks() && { tabLocks: navigator.locks }),
         connect: options.webrtc === 'bare' ? barePeer() : simplePeer(),
         configuration: { iceServers: [...options.iceServers], iceTransportPolicy: options.iceTransportPolicy },
       }),

@@ -30,9 +30,14 @@ export interface GroupEvents<State, Command, Result> {
   pending: readonly PendingCommand<Command, Result>[];
   /** Something in `status()` is different. */
   status: GroupStatus;
+  /** ROOM_CONFLICT: there is another group under the name of this one's room, which it is not merged with. */
+  conflict: RaftError;
   /** This member takes no further part, and why. The last event. */
   stopped: RaftError;
 }
+
+/** Groups in conflict that are remembered: whoever knows a room's name can claim any number of them. */
+const maxConflicts = 8;
 
 export interface SelectOptions<Part> {
   /** Whether two parts are as good as the same: then the earlier one stays. `Object.is`, if you do not say. */
@@ -81,8 +86,11 @@ export class Group<State, Command, Result, Value = unknown> {
     readonly optimistic: Source<State>;
     readonly pending: Source<readonly PendingCommand<Command, Result>[]>;
     readonly status: Source<GroupStatus>;
+    readonly conflict: Source<RaftError | null>;
     readonly stopped: Source<RaftError | null>;
   };
+  /** The other groups under the name of this one's room. */
+  readonly #conflicts = new Map<GroupId, RaftError>();
   #member: GroupMember<State, Command, Result> | null = null;
   #presence: Presence<Value> | null = null;
   #status: GroupStatus | null = null;
@@ -109,6 +117,7 @@ export class Group<State, Command, Result, Value = unknown> {
       optimistic: new Source(() => this.optimistic, clock),
       pending: new Source(() => this.#proposing.pending, clock),
       status: new Source(() => this.status(), clock),
+      conflict: new Source(() => [...this.#conflicts.values()].at(-1) ?? null, clock),
       stopped: new Source(() => this.#here.stopped, clock),
     };
   }
@@ -138,6 +147,16 @@ export class Group<State, Command, Result, Value = unknown> {
       definition: this.#presenceDefinition,
       mechanism: member.presence,
     });
+  }
+
+  /** For the room: another group was founded under its name. */
+  conflictsWith(other: GroupId): void {
+    if (this.#conflicts.has(other) || this.#conflicts.size >= maxConflicts) return;
+    const message =
+      `another group, ${other}, was founded under the name of the room of this one, ${this.id}: nothing is shared ` +
+      'between them; close one, and open the other by its id';
+    this.#conflicts.set(other, new RaftError('ROOM_CONFLICT', message, { cause: [this.id, other] }));
+    this.#changed();
   }
 
   get #here(): GroupMember<State, Command, Result> {
@@ -183,7 +202,7 @@ export class Group<State, Command, Result, Value = unknown> {
 
   /** How the group is doing, as this member sees it: the same object until something in it is different. */
   status(): GroupStatus {
-    this.#status ??= this.#here.status();
+    this.#status ??= { ...this.#here.status(), conflicts: [...this.#conflicts.keys()] };
     return this.#status;
   }
 
@@ -227,11 +246,11 @@ export class Group<State, Command, Result, Value = unknown> {
   ): () => void;
   on(event: keyof GroupEvents<State, Command, Result>, listener: (value: never) => void): () => void {
     const call = listener as (value: unknown) => void;
-    // Whoever comes late to the last event hears of it all the same.
-    const { stopped } = this.#here;
-    if (event === 'stopped' && stopped !== null) {
+    // Whoever comes late to what does not change any more hears of it all the same.
+    const value = event === 'stopped' || event === 'conflict' ? this.#sources[event].value : null;
+    if (value !== null) {
       this.#clock.defer(() => {
-        callGuarded(this.#clock, call, stopped);
+        callGuarded(this.#clock, call, value);
       });
     }
     return this.#sources[event].on(call);

@@ -2,26 +2,25 @@
  * One tab, or process: an identity, a database, links to other hosts, and the groups that it has members of. Here the
  * frames of all groups come in, and each goes to the group that it is for.
  */
-import type { RaftOptions } from '../core/options.ts';
 import type { PersistentState } from '../core/types.ts';
-import { toBase64Url } from '../encoding/base64url.ts';
 import { RaftError } from '../errors.ts';
 import type { Clock } from '../group/clock.ts';
-import { type Access, deriveCredentials, fullAccess, isAccess, kindOf } from '../identity/access.ts';
+import { type Access, deriveCredentials, isAccess } from '../identity/access.ts';
 import { encodeInvite, type Invite } from '../identity/invite.ts';
-import { type GroupId, groupIdBytes, type HostId, hostOf, incarnationBytes, memberId } from '../ids.ts';
+import type { RoomKey } from '../identity/room.ts';
+import { type GroupId, type HostId, hostOf } from '../ids.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import type { StorageUse } from '../storage/browser-quota.ts';
 import type { Database, GroupRecord } from '../storage/database.ts';
-import { type RestoreAs, restoreStore } from '../storage/restoring.ts';
-import { StoreFile } from '../storage/store-file.ts';
-import { Turns } from '../storage/turns.ts';
+import type { RestoreAs } from '../storage/restoring.ts';
 import type { Storage } from '../storage/storage.ts';
 import { type Addressed, decodeFrame, UnknownKind, wireMinor } from '../transport/codec.ts';
 import type { Connector, ConnectorFactory, PeerLink } from '../transport/transport.ts';
+import { Enrolment, type OpeningOptions } from './enrolment.ts';
 import { Group } from './group.ts';
 import { HostedGroup, type HostedGroupListener } from './hosted-group.ts';
-import { definePresence, type PresenceDefinition } from './presence-definition.ts';
+import { definePresence } from './presence-definition.ts';
+import type { RoomRequest } from './room.ts';
 import { StorageWatch } from './storage-watch.ts';
 
 /** What a host is made of; chosen by whoever makes it. */
@@ -33,20 +32,11 @@ export interface HostParts {
   readonly estimateStorage?: () => Promise<StorageUse | null>;
   /** Fills an array with random bytes, fit for secrets. */
   readonly fillRandom: (bytes: Uint8Array) => void;
-  /** Called when the last open group was closed. */
+  /** Called when the last open group was closed, and the last room was left. */
   readonly idle: () => void;
   /** Called when the host is closed. */
   readonly release: () => void;
 }
-
-/** What may be said of a member when it is opened. */
-export interface OpeningOptions<Value> {
-  readonly raft?: Partial<RaftOptions>;
-  /** What members show of themselves; left out, it is plain data of any kind. */
-  readonly presence?: PresenceDefinition<Value> | undefined;
-}
-
-const secretBytes = 32;
 
 /** Frames that make no sense, after which a link is closed. */
 const maxBadFrames = 10;
@@ -62,10 +52,9 @@ export class Host {
   readonly #parts: HostParts;
   readonly #connector: Connector;
   readonly #storageWatch: StorageWatch;
+  readonly #enrolment: Enrolment;
   readonly #groups = new Map<GroupId, OpenGroup>();
   readonly #opening = new Set<GroupId>();
-  /** Members are made one after the other: two for one group would take it from each other. */
-  readonly #making = new Turns();
   readonly #badFrames = new WeakMap<PeerLink, number>();
   #isClosed = false;
 
@@ -81,6 +70,18 @@ export class Host {
         this.#received(link, frame);
       },
     });
+    this.#enrolment = new Enrolment({
+      host: this.id,
+      database: parts.database,
+      connector: this.#connector,
+      clock,
+      fillRandom: parts.fillRandom,
+      open: (machine, record, options) => this.open(machine, record, options),
+      mayEnter: (group, member) => this.#groups.get(group)?.hosted.mayEnter(member) ?? null,
+      roomLeft: () => {
+        this.#idleIfUnused();
+      },
+    });
   }
 
   /** Groups that are open. */
@@ -93,53 +94,45 @@ export class Host {
     return this.#parts.database.groups();
   }
 
-  #random(length: number): Uint8Array {
-    const bytes = new Uint8Array(length);
-    this.#parts.fillRandom(bytes);
-    return bytes;
-  }
-
-  /** Makes a new group, to be founded when as many members as `founders` says, this one included, are there. */
-  async create<State, Command, Result, Value = unknown>(
+  /**
+   * Makes a new group, to be founded when as many members as `founders` says, this one included, are there.
+   * @param signaling the address of the broker; null for a group of tabs of this browser
+   * @throws RaftError NOT_SUPPORTED without a broker where tabs do not find each other, and what `open` throws
+   */
+  create<State, Command, Result, Value = unknown>(
     machine: MachineDefinition<State, Command, Result>,
-    signaling: string,
+    signaling: string | null,
     founders: number,
     options: OpeningOptions<Value> = {},
   ): Promise<Group<State, Command, Result, Value>> {
-    const group = toBase64Url(this.#random(groupIdBytes)) as GroupId;
-    const access = fullAccess(this.#random(secretBytes));
-    return this.#add({ group, signaling, access }, founders, machine, options);
+    return this.#enrolment.create(machine, signaling, founders, options);
   }
 
-  /** Opens the member that this host has of the group, or makes one that asks to join. */
-  async join<State, Command, Result, Value = unknown>(
+  /**
+   * Opens the member that this host has of the group, or makes one that asks to join.
+   * @throws RaftError NOT_SUPPORTED without a broker where tabs do not find each other, and what `open` throws
+   */
+  join<State, Command, Result, Value = unknown>(
     machine: MachineDefinition<State, Command, Result>,
     invite: Invite,
     options: OpeningOptions<Value> = {},
   ): Promise<Group<State, Command, Result, Value>> {
-    const records = await this.groups();
-    const record = records.find((known) => known.group === invite.group);
-    if (record === undefined) return this.#add(invite, null, machine, options);
-    const { group, signaling } = invite;
-    // Whoever was given more than he had has it from now on; a read-only invite takes nothing away.
-    const access = kindOf(invite.access) === 'full' ? invite.access : record.access;
-    if (record.signaling !== signaling || record.access !== access) {
-      await this.#parts.database.moveGroup(group, signaling, access);
-    }
-    return this.open(machine, { ...record, signaling, access }, options);
+    return this.#enrolment.join(machine, invite, options);
   }
 
-  async #add<State, Command, Result, Value = unknown>(
-    { group, signaling, access }: Invite,
-    founders: number | null,
+  /**
+   * Opens the member that this host has of a room's group; or finds the group among those who are in the room; or begins it,
+   * when nobody else does. Goes on telling others of it until the group is closed.
+   * @throws RaftError ROOM_CONFLICT, ABORTED, GROUP_FULL, BANNED, REMOVED, INVALID_ARGUMENT when this host is in the room already, and what
+   *   `create`, `join` and `open` throw
+   */
+  openRoom<State, Command, Result, Value = unknown>(
     machine: MachineDefinition<State, Command, Result>,
-    options: OpeningOptions<Value>,
+    key: RoomKey,
+    request: RoomRequest,
+    options: OpeningOptions<Value> = {},
   ): Promise<Group<State, Command, Result, Value>> {
-    const member = memberId(this.id, toBase64Url(this.#random(incarnationBytes)));
-    const record: GroupRecord = { group, member, signaling, access, machine: machine.name, founders };
-    // Before anybody hears of the member: one that was told of and then forgotten could never be replaced.
-    await this.#making.take(() => this.#parts.database.addGroup(record));
-    return this.open(machine, record, options);
+    return this.#enrolment.openRoom(machine, key, request, options);
   }
 
   /**
@@ -147,10 +140,7 @@ export class Host {
    * @throws RaftError INVALID_ARGUMENT, STORAGE_CORRUPT, STORAGE_FAILED, QUOTA_EXCEEDED; see `restoreStore`
    */
   restore(file: Blob, as: RestoreAs): Promise<GroupRecord> {
-    const { database } = this.#parts;
-    return this.#making.take(async () =>
-      restoreStore(database, await StoreFile.open(file), as, (length) => this.#random(length)),
-    );
+    return this.#enrolment.restore(file, as);
   }
 
   /**
@@ -206,7 +196,8 @@ export class Host {
     const storage = this.#parts.database.storage(record.group);
     const persistent = await load(storage);
     if (this.#isClosed) throw new RaftError('CLOSED', 'this host is closed');
-    const words = new Uint32Array(this.#random(12).buffer);
+    const words = new Uint32Array(3);
+    this.#parts.fillRandom(new Uint8Array(words.buffer));
     const [first = 0, second = 0, third = 0] = words;
     const { raft, presence = definePresence<Value>() } = options;
     const group = new Group<State, Command, Result, Value>({
@@ -281,7 +272,11 @@ export class Host {
     if (open === undefined) return;
     this.#groups.delete(group);
     open.leave();
-    if (this.#groups.size === 0) this.#parts.idle();
+    this.#idleIfUnused();
+  }
+
+  #idleIfUnused(): void {
+    if (this.#groups.size === 0 && this.#enrolment.rooms === 0) this.#parts.idle();
   }
 
   #received(link: PeerLink, frame: Uint8Array): void {
@@ -309,6 +304,7 @@ export class Host {
     this.#isClosed = true;
     const open = [...this.#groups.values()];
     this.#groups.clear();
+    this.#enrolment.close(reason);
     for (const { hosted } of open) hosted.presence.close(reason);
     // Links first: those who followed a leader here need not wait to be told.
     this.#connector.close();

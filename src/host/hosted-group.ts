@@ -41,7 +41,7 @@ import { expelled, mayReaderSend } from './admission.ts';
 import { Door, type Seat } from './door.ts';
 import { Entrance } from './entrance.ts';
 import type { GroupMember } from './group-member.ts';
-import type { GroupStatus } from './status.ts';
+import type { HostedStatus } from './status.ts';
 
 export interface HostedGroupInit<State, Command, Result> {
   readonly record: GroupRecord;
@@ -241,7 +241,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     return this.#member?.state ?? this.#init.machine.initial;
   }
 
-  status(): GroupStatus {
+  status(): HostedStatus {
     const { stopped } = this;
     const member = this.#member?.status() ?? null;
     const { missing } = this.#entrance;
@@ -249,7 +249,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     return { phase: this.#phase, signaling: this.#signaling, missing, member, storage, stopped };
   }
 
-  get #phase(): GroupStatus['phase'] {
+  get #phase(): HostedStatus['phase'] {
     if (this.stopped !== null) return 'stopped';
     if (this.#member === null) return 'founding';
     return this.#entrance.isJoining ? 'joining' : 'running';

@@ -4,6 +4,8 @@ import type { Host } from '../host/host.ts';
 import type { PresenceDefinition } from '../host/presence-definition.ts';
 import { randomBytes } from '../identity/crypto.ts';
 import { decodeInvite } from '../identity/invite.ts';
+import { deriveRoomKey } from '../identity/room.ts';
+import type { GroupId } from '../ids.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import type { Database, GroupRecord } from '../storage/database.ts';
 import { type RestoreAs, restoreStore } from '../storage/restoring.ts';
@@ -24,6 +26,38 @@ export interface NodeJoinOptions<State, Command, Result, Value = unknown> extend
   readonly invite: string;
 }
 
+export interface NodeRoomOptions<State, Command, Result, Value = unknown> extends NodeHostOptions {
+  /** What is replicated: the same on every member. */
+  readonly machine: MachineDefinition<State, Command, Result>;
+  /** What members show of themselves beside it; left out, it is plain data that nobody checks. */
+  readonly presence?: PresenceDefinition<Value>;
+  /** What the room is called, 1 to 256 characters: whoever knows it is let in. */
+  readonly name: string;
+  /** Has to be known beside the name, if it is given; 1 to 256 characters. */
+  readonly password?: string;
+  /** The WebSocket address of the signaling server. */
+  readonly signaling: string;
+  /** How many members found the room's group, if it is still to be founded: 3 by default. */
+  readonly founders?: number;
+  /** Which group, if two were founded under the name. */
+  readonly id?: GroupId;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Opens the group of a room, as `openRoom` does in a tab, on a host of its own, which is closed with the group.
+ * @throws RaftError INVALID_ARGUMENT, ROOM_CONFLICT, ABORTED, CLOSED, GROUP_FULL, BANNED, REMOVED, WRONG_MACHINE, NOT_SUPPORTED,
+ *   STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
+ */
+export async function openRoom<State, Command, Result, Value = unknown>(
+  options: NodeRoomOptions<State, Command, Result, Value>,
+): Promise<Group<State, Command, Result, Value>> {
+  const { name, password, machine, presence, signaling, founders = 3, id, signal } = options;
+  const key = await deriveRoomKey(name, password);
+  const request = { signaling, founders, wanted: id ?? null, ...(signal && { signal }) };
+  return onItsOwnHost(options, (host) => host.openRoom(machine, key, request, { presence }));
+}
+
 /**
  * Joins a group by its invite, on a host of its own, which is closed with the group. For several groups on one host, open
  * it with `openNodeHost`.
@@ -34,6 +68,11 @@ export async function joinGroup<State, Command, Result, Value = unknown>(
 ): Promise<Group<State, Command, Result, Value>> {
   const { machine, presence } = options;
   const invite = decodeInvite(options.invite);
+  return onItsOwnHost(options, (host) => host.join(machine, invite, { presence }));
+}
+
+/** Opens a host, which is closed when its last group is. */
+async function onItsOwnHost<Value>(options: NodeHostOptions, act: (host: Host) => Promise<Value>): Promise<Value> {
   let close = (): void => undefined;
   const host: Host = await openNodeHost(options, {
     idle: () => {
@@ -44,7 +83,7 @@ export async function joinGroup<State, Command, Result, Value = unknown>(
     host.close();
   };
   try {
-    return await host.join(machine, invite, { presence });
+    return await act(host);
   } catch (error) {
     host.close();
     throw error;

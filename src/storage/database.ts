@@ -9,23 +9,28 @@ import type { Storage } from './storage.ts';
 export interface GroupRecord {
   readonly group: GroupId;
   readonly member: NodeId;
-  /** The address of the broker through which the members find each other. */
-  readonly signaling: string;
+  /** The address of the broker through which the members find each other; null for tabs of one browser. */
+  readonly signaling: string | null;
   /** The secret that opens the group. */
   readonly access: Access;
   /** The name of the machine that the group replicates. */
   readonly machine: string;
+  /** The room that the group was found in; left out where it was none. */
+  readonly room?: GroupId;
   /** In the founder's record, how many members found the group; null in every other. */
   readonly founders: number | null;
 }
+
+/** What may change of it. */
+export type GroupChange = Partial<Pick<GroupRecord, 'signaling' | 'access' | 'room'>>;
 
 /** Identity and stores lie in one database, so that whoever loses the one loses the other. */
 export interface Database extends HostIdentity {
   groups(): Promise<readonly GroupRecord[]>;
   /** @throws RaftError when the group is there already */
   addGroup(record: GroupRecord): Promise<void>;
-  /** The members of a group meet at another broker from now on, or we have another secret of it. */
-  moveGroup(group: GroupId, signaling: string, access: Access): Promise<void>;
+  /** The members of a group meet at another broker from now on, or in a room, or we have another secret of it. */
+  updateGroup(group: GroupId, change: GroupChange): Promise<void>;
   /** Forgets a group that was never founded here. */
   removeGroup(group: GroupId): Promise<void>;
   storage(group: GroupId): Storage;

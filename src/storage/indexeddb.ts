@@ -1,10 +1,9 @@
 /** A host's database in IndexedDB: who the host is, its groups, and a store for each of them. */
 import { RaftError } from '../errors.ts';
-import type { Access } from '../identity/access.ts';
 import { hostIdOfKey, type HostIdentity, isKeyPair, makeIdentity } from '../identity/host-keys.ts';
 import type { GroupId, HostId } from '../ids.ts';
 import { isGroupId, isMemberId } from '../ids.ts';
-import type { GroupRecord } from './database.ts';
+import type { GroupChange, GroupRecord } from './database.ts';
 import { Connection, failed } from './indexeddb-connection.ts';
 import { IndexedDbRecords } from './indexeddb-records.ts';
 import { encodeClaim } from './records.ts';
@@ -79,16 +78,16 @@ export class IndexedDbDatabase extends RecordedDatabase {
     }
   }
 
-  override async moveGroup(group: GroupId, signaling: string, access: Access): Promise<void> {
+  override async updateGroup(group: GroupId, change: GroupChange): Promise<void> {
     try {
       await this.#connection.use(async (database) => {
         const transaction = database.transaction('groups', 'readwrite', { durability: 'strict' });
         const record = await transaction.store.get(group);
-        if (record !== undefined) await transaction.store.put({ ...record, signaling, access }, group);
+        if (record !== undefined) await transaction.store.put({ ...record, ...change }, group);
         await transaction.done;
       });
     } catch (cause) {
-      throw failed(`storing the address of group ${group}`, cause);
+      throw failed(`storing where group ${group} meets`, cause);
     }
   }
 

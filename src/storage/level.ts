@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import type { FieldReader } from '../encoding/fields.ts';
 import { RaftError } from '../errors.ts';
-import { type Access, isAccess } from '../identity/access.ts';
+import { isAccess } from '../identity/access.ts';
 import { type HostIdentity, identityOf, type KeyBytes, makeKeyBytes } from '../identity/host-keys.ts';
 import { type GroupId, type HostId, isGroupId, isMemberId } from '../ids.ts';
-import type { GroupRecord } from './database.ts';
+import type { GroupChange, GroupRecord } from './database.ts';
 import { groupKey, groupsRange, hostKey, layoutKey, orderedRange, singleKey } from './level-keys.ts';
 import { failed, type Level, LevelRecords, Ownership } from './level-records.ts';
 import { RecordedDatabase } from './recorded-database.ts';
@@ -93,17 +93,17 @@ export class LevelDatabase extends RecordedDatabase {
     }
   }
 
-  override async moveGroup(group: GroupId, signaling: string, access: Access): Promise<void> {
+  override async updateGroup(group: GroupId, change: GroupChange): Promise<void> {
     const record = (await this.groups()).find((known) => known.group === group);
     try {
-      if (record !== undefined) await this.#putGroup({ ...record, signaling, access });
+      if (record !== undefined) await this.#putGroup({ ...record, ...change });
     } catch (cause) {
-      throw failed(`storing the address of group ${group}`, cause);
+      throw failed(`storing where group ${group} meets`, cause);
     }
   }
 
-  #putGroup({ group, member, signaling, access, machine, founders }: GroupRecord): Promise<void> {
-    const fields = [group, member, signaling, machine, founders, access];
+  #putGroup({ group, member, signaling, access, machine, founders, room }: GroupRecord): Promise<void> {
+    const fields = [group, member, signaling, machine, founders, access, room ?? null];
     return this.#level.put(groupKey(group), seal(fields), { sync: true });
   }
 
@@ -177,12 +177,15 @@ function readKeys(fields: FieldReader): KeyBytes {
 }
 
 function readGroup(fields: FieldReader): GroupRecord {
-  return {
+  const record = {
     group: fields.text(isGroupId),
     member: fields.text(isMemberId),
-    signaling: fields.text(isText),
+    signaling: fields.textOrNull(isText),
     machine: fields.text(isText),
     founders: fields.integerOrNull(),
     access: fields.text(isAccess),
   };
+  // Records from before there were rooms end here.
+  const room = fields.remaining === 0 ? null : fields.textOrNull(isGroupId);
+  return room === null ? record : { ...record, room };
 }

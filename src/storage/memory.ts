@@ -1,11 +1,10 @@
 /** A database that forgets: for tests, and for a tab that wants to leave nothing behind. */
 import type { Entry, HardState, LogStart, PersistentState, Snapshot } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
-import type { Access } from '../identity/access.ts';
 import type { HostIdentity } from '../identity/host-keys.ts';
 import type { GroupId, HostId } from '../ids.ts';
 import { crc32c } from '../encoding/crc32c.ts';
-import type { Database, GroupRecord } from './database.ts';
+import type { Database, GroupChange, GroupRecord } from './database.ts';
 import { snapshotsKept } from './stored-snapshots.ts';
 import type { Batch, Durability, SnapshotName, SnapshotPart, Storage } from './storage.ts';
 
@@ -201,9 +200,9 @@ export class MemoryDatabase implements Database {
     return Promise.resolve();
   }
 
-  moveGroup(group: GroupId, signaling: string, access: Access): Promise<void> {
+  updateGroup(group: GroupId, change: GroupChange): Promise<void> {
     const record = this.#groups.get(group);
-    if (record !== undefined) this.#groups.set(group, { ...record, signaling, access });
+    if (record !== undefined) this.#groups.set(group, { ...record, ...change });
     return Promise.resolve();
   }
 

@@ -1,8 +1,7 @@
 /** What databases have in common whose stores are made of records: the stores, and how they are looked into. */
 import type { GroupId, HostId } from '../ids.ts';
-import type { Access } from '../identity/access.ts';
 import { RaftError } from '../errors.ts';
-import type { Database, GroupRecord } from './database.ts';
+import type { Database, GroupChange, GroupRecord } from './database.ts';
 import type { GroupRecords } from './group-records.ts';
 import { inspectStore, type StoreReport } from './inspection.ts';
 import { RecordedStorage } from './recorded-storage.ts';
@@ -14,7 +13,7 @@ export abstract class RecordedDatabase implements Database {
   abstract readonly keys: CryptoKeyPair;
   abstract groups(): Promise<readonly GroupRecord[]>;
   abstract addGroup(record: GroupRecord): Promise<void>;
-  abstract moveGroup(group: GroupId, signaling: string, access: Access): Promise<void>;
+  abstract updateGroup(group: GroupId, change: GroupChange): Promise<void>;
   abstract removeGroup(group: GroupId): Promise<void>;
   abstract close(): Promise<void>;
 

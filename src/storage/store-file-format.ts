@@ -119,7 +119,7 @@ function readHead(fields: FieldReader): GroupRecord {
   return {
     group: fields.text(isGroupId),
     member: fields.text(isMemberId),
-    signaling: fields.text(isText),
+    signaling: fields.textOrNull(isText),
     access: fields.text(isAccess),
     machine: fields.text(isText),
     founders: fields.integerOrNull(),

@@ -3,7 +3,8 @@ import type { Connect } from '../transport/connection.ts';
 import { BroadcastLink } from '../transport/broadcast-link.ts';
 import { type Defer, MemoryLink } from '../transport/memory-link.ts';
 import { plainTimers } from '../transport/timers.ts';
-import { defaultStageTimeouts, WebRtcAttempt } from '../transport/webrtc-attempt.ts';
+import { defaultStageTimeouts } from '../transport/attempt.ts';
+import { WebRtcAttempt } from '../transport/webrtc-attempt.ts';
 import type { Link, LinkListener } from '../transport/link.ts';
 import type { LinkHarness } from './link-acceptance.ts';
 

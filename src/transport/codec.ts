@@ -30,7 +30,7 @@ import { maxFrameBytes } from './link.ts';
 export const wireMajor = 3;
 
 /** Counts up with fields and kinds that older code can do without, and ignores. Told in the handshake. */
-export const wireMinor = 1;
+export const wireMinor = 2;
 
 /** Since this minor version members know `Presence`. */
 export const presenceMinor = 1;

@@ -16,13 +16,20 @@ export type Signal =
       };
     };
 
+/** Names a channel on which another tab of the same browser listens. */
+export interface TabOffer {
+  readonly type: 'tab-offer';
+  readonly channel: string;
+}
+
 export type Introduction =
   /** Says who we are. `run` names this run of our host: links to an earlier one are dead. */
   | { readonly kind: 'hello'; readonly host: HostId; readonly run: string; readonly answerMe: boolean }
   /** Belongs to the attempt of that number, counted by the side that offers. */
-  | { readonly kind: 'signal'; readonly attempt: number; readonly signal: Signal };
+  | { readonly kind: 'signal'; readonly attempt: number; readonly signal: Signal | TabOffer };
 
 const maxRunLength = 64;
+const maxChannelLength = 128;
 
 export function encodeIntroduction(introduction: Introduction): string {
   return JSON.stringify(introduction);
@@ -59,11 +66,15 @@ function asRecord(value: unknown): Readonly<Record<string, unknown>> | null {
   return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : null;
 }
 
-function decodeSignal(value: unknown): Signal | null {
+function decodeSignal(value: unknown): Signal | TabOffer | null {
   const signal = asRecord(value);
   if (signal === null) return null;
   if (signal.type === 'offer' || signal.type === 'answer') {
     return typeof signal.sdp === 'string' ? { type: signal.type, sdp: signal.sdp } : null;
+  }
+  if (signal.type === 'tab-offer') {
+    const { type, channel } = signal;
+    return typeof channel === 'string' && channel.length <= maxChannelLength ? { type, channel } : null;
   }
   const candidate = asRecord(signal.candidate);
   if (signal.type !== 'candidate' || typeof candidate?.candidate !== 'string') return null;

@@ -8,9 +8,10 @@
  */
 import { FieldReader } from '../encoding/fields.ts';
 import { decode, encode } from '../encoding/msgpack.ts';
-import type { AccessKind } from '../identity/access.ts';
+import { type Access, type AccessKind, isAccess, kindOf } from '../identity/access.ts';
 import { publicKeyBytes, signatureBytes } from '../identity/crypto.ts';
 import { nonceBytes } from '../identity/handshake.ts';
+import { isSignalingAddress } from '../identity/invite.ts';
 import { Refusal, refusalReasons } from '../identity/refusals.ts';
 import { isGroupId, isHostId, isMemberId } from '../ids.ts';
 import { wireMajor } from './codec.ts';
@@ -40,6 +41,8 @@ const shorterThan =
 const isDetail = shorterThan(500);
 const isFingerprint = shorterThan(1000);
 const isSealed = shorterThan(100_000);
+const isAddress = (text: string): text is string => text.length <= 4096 && isSignalingAddress(text);
+const isFullAccess = (text: string): text is Access => isAccess(text) && kindOf(text) === 'full';
 
 function bytesOf(fields: FieldReader, length: number): Uint8Array {
   const bytes = fields.bytes(length);
@@ -127,6 +130,19 @@ const forms: { readonly [K in Kind]: Form<K> } = {
     number: 11,
     write: ({ group, from, data }) => [group, from, data],
     read: (fields) => ({ group: fields.text(isGroupId), from: fields.text(isHostId), data: fields.text(isSealed) }),
+  },
+  Offer: {
+    number: 12,
+    write: ({ group: room, offer }) =>
+      offer === null ? [room, null] : [room, offer.group, offer.access, offer.signaling, offer.isFounded],
+    read: (fields) => {
+      const room = fields.text(isGroupId);
+      const group = fields.textOrNull(isGroupId);
+      if (group === null) return { group: room, offer: null };
+      const access = fields.text(isFullAccess);
+      const signaling = fields.textOrNull(isAddress);
+      return { group: room, offer: { group, access, signaling, isFounded: fields.boolean() } };
+    },
   },
 };
 

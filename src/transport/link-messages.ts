@@ -3,6 +3,7 @@ import type { AdmissionClaim } from '../identity/admission.ts';
 import type { Hello, Proof } from '../identity/handshake.ts';
 import type { RefusalReason } from '../identity/refusals.ts';
 import type { GroupId, HostId } from '../ids.ts';
+import type { RoomOffer } from './transport.ts';
 
 export type LinkMessage =
   /** The first frame of each end. */
@@ -29,4 +30,9 @@ export type LinkMessage =
   /** To be passed on to a neighbour of the receiver: sealed signaling, where there is no broker. */
   | { readonly kind: 'Relay'; readonly group: GroupId; readonly to: HostId; readonly data: string }
   /** What `Relay` becomes at the one who passes it on. */
-  | { readonly kind: 'Relayed'; readonly group: GroupId; readonly from: HostId; readonly data: string };
+  | { readonly kind: 'Relayed'; readonly group: GroupId; readonly from: HostId; readonly data: string }
+  /** In a room: which group it is for. */
+  | { readonly kind: 'Offer'; readonly group: GroupId; readonly offer: RoomOffer | null };
+
+/** What concerns a group that both ends are in. */
+export type SharedMessage = Extract<LinkMessage, { kind: 'Neighbours' | 'Relay' | 'Relayed' | 'Offer' }>;

@@ -17,11 +17,14 @@ import type {
   GroupListener,
   MeshListener,
   PeerLink,
+  RoomOffer,
 } from './transport.ts';
 
 interface Joined {
   readonly entry: GroupEntry;
   readonly listener: GroupListener;
+  /** Whether it was told last that the founder's token is with it. */
+  hasToken: boolean;
 }
 
 interface Participant {
@@ -30,10 +33,18 @@ interface Participant {
   readonly listener: MeshListener;
   readonly groups: Map<GroupId, Joined>;
   readonly links: Map<HostId, MemoryPeerLink>;
+  readonly defer: Defer;
+}
+
+/** Those who meet at one broker for one group, in the order in which they came. */
+interface Topic {
+  readonly present: Set<Joined>;
+  isFounded: boolean;
 }
 
 export class MemoryNetwork {
   readonly #participants = new Set<Participant>();
+  readonly #topics = new Map<string, Topic>();
   readonly #defer: Defer;
 
   /** @param defer runs something later, in the order in which it was given */
@@ -43,7 +54,8 @@ export class MemoryNetwork {
 
   /** @param minor the minor version of the wire format that the host is to be taken for */
   connector(host: HostId, minor: number = wireMinor): ConnectorFactory {
-    return (listener) => this.#connect({ host, minor, listener, groups: new Map(), links: new Map() });
+    return (listener) =>
+      this.#connect({ host, minor, listener, groups: new Map(), links: new Map(), defer: this.#defer });
   }
 
   #connect(participant: Participant): Connector {
@@ -52,23 +64,64 @@ export class MemoryNetwork {
     return {
       join: (entry, listener) => {
         const { group } = entry.credentials;
-        groups.set(group, { entry, listener });
+        const joined: Joined = { entry, listener, hasToken: false };
+        groups.set(group, joined);
         this.#defer(() => {
-          listener.signalingChanged('connected');
+          if (groups.get(group) !== joined) return;
+          listener.signalingChanged(entry.broker === null ? 'none' : 'connected');
+          this.#enter(joined);
           this.#introduce(participant, group);
         });
         return () => {
           groups.delete(group);
+          this.#exit(joined);
           for (const link of [...links.values()]) link.leave(group);
         };
       },
+      founded: (group) => {
+        const joined = groups.get(group);
+        const topic = joined === undefined ? undefined : this.#topics.get(topicOf(joined));
+        if (joined === undefined || topic?.present.has(joined) !== true) return;
+        topic.isFounded = true;
+        this.#passToken(topic);
+      },
+      meetsWithoutBroker: true,
       diagnose: (group) => Promise.resolve(diagnosis(participant, group)),
       close: () => {
         this.#participants.delete(participant);
+        for (const joined of groups.values()) this.#exit(joined);
         groups.clear();
         for (const link of [...links.values()]) link.close();
       },
     };
+  }
+
+  #enter(joined: Joined): void {
+    const topic = this.#topics.get(topicOf(joined)) ?? { present: new Set(), isFounded: false };
+    this.#topics.set(topicOf(joined), topic);
+    topic.present.add(joined);
+    if (joined.entry.founding?.() === 'done') topic.isFounded = true;
+    this.#passToken(topic);
+  }
+
+  #exit(joined: Joined): void {
+    const topic = this.#topics.get(topicOf(joined));
+    topic?.present.delete(joined);
+    if (topic?.present.size === 0) this.#topics.delete(topicOf(joined));
+    else if (topic !== undefined) this.#passToken(topic);
+  }
+
+  /** The token is with the first who asks, until what the topic is for is founded. */
+  #passToken({ present, isFounded }: Topic): void {
+    const first = isFounded ? undefined : [...present].find(({ entry }) => entry.founding?.() === 'ask');
+    for (const joined of present) {
+      const hasToken = joined === first;
+      if (joined.hasToken === hasToken) continue;
+      joined.hasToken = hasToken;
+      this.#defer(() => {
+        if (present.has(joined) && joined.hasToken === hasToken) joined.listener.tokenChanged?.(hasToken);
+      });
+    }
   }
 
   #introduce(newcomer: Participant, group: GroupId): void {
@@ -96,6 +149,10 @@ export class MemoryNetwork {
     back.attach(far, there);
     return [there, back];
   }
+}
+
+function topicOf({ entry }: Joined): string {
+  return `${entry.broker ?? ''} ${entry.credentials.group}`;
 }
 
 function diagnosis({ groups, links }: Participant, group: GroupId): GroupDiagnosis {
@@ -161,6 +218,14 @@ class MemoryPeerLink implements PeerLink {
 
   withdraw(group: GroupId): void {
     this.#admissions.delete(group);
+  }
+
+  offer(room: GroupId, offer: RoomOffer | null): void {
+    const far = this.#far;
+    if (!this.#admissions.has(room) || far === null) return;
+    this.#owner.defer(() => {
+      if (far.#admissions.has(room)) far.#owner.groups.get(room)?.listener.offered?.(far, offer);
+    });
   }
 
   refuse(group: GroupId, reason: RefusalReason, detail: string): void {

@@ -1,30 +1,22 @@
 /**
- * Connects a host with the others of its groups: one link to each, however many groups they share. The broker, or a host
- * that both are linked to, brings the signals; the hosts of a group tell each other whom they are linked to, so that the
- * mesh mends itself while the broker is gone.
+ * Connects a host with the others of its groups: one link to each, however many groups they share. The broker, the other
+ * tabs of this browser, or a host that both are linked to, bring the signals.
  */
 import type { HostSigner } from '../identity/host-signer.ts';
 import type { GroupId, HostId } from '../ids.ts';
+import { defaultStageTimeouts, type StageTimeouts } from './attempt.ts';
 import type { Connect } from './connection.ts';
+import { Gossip } from './gossip.ts';
 import type { Introduction } from './introduction.ts';
 import type { LinkEnd } from './link.ts';
-import type { LinkMessage } from './link-messages.ts';
 import { defaultLiveness, type LivenessOptions } from './liveness.ts';
 import { Neighbour, type NeighbourParts } from './neighbour.ts';
 import { type Path, Rendezvous, type RendezvousListener } from './rendezvous.ts';
 import type { SecureLink, SecureLinkListener } from './secure-link.ts';
 import { SignalingClient, type WebSocketFactory } from './signaling.ts';
+import { TabSignaling } from './tab-signaling.ts';
 import type { Timers } from './timers.ts';
-import type {
-  Connector,
-  GroupDiagnosis,
-  GroupEntry,
-  GroupListener,
-  MeshListener,
-  PeerLink,
-  RefusalNotice,
-} from './transport.ts';
-import { defaultStageTimeouts, type StageTimeouts } from './webrtc-attempt.ts';
+import type { Connector, GroupDiagnosis, GroupEntry, GroupListener, MeshListener, RefusalNotice } from './transport.ts';
 
 export interface MeshParts {
   readonly identity: HostSigner;
@@ -32,6 +24,8 @@ export interface MeshParts {
   readonly run: string;
   readonly timers: Timers;
   readonly openWebSocket: WebSocketFactory;
+  /** The locks of this browser, by which its tabs find each other; left out, they are reached like all others. */
+  readonly tabLocks?: LockManager;
   readonly connect: Connect;
   readonly configuration: RTCConfiguration;
   readonly liveness?: LivenessOptions;
@@ -43,8 +37,6 @@ const tickMs = 500;
 const maxNeighbours = 512;
 /** Refusals that are remembered for each group. */
 const maxRefusals = 32;
-/** Signals that are passed on for a link in each tick. */
-const maxPassedOn = 64;
 
 interface JoinedGroup {
   readonly entry: GroupEntry;
@@ -59,18 +51,31 @@ export class Mesh implements Connector {
   readonly #brokers = new Map<string, SignalingClient>();
   readonly #groups = new Map<GroupId, JoinedGroup>();
   readonly #neighbours = new Map<HostId, Neighbour>();
-  readonly #passedOn = new Map<PeerLink, number>();
-  /** Whom the host at the other end of a link is linked to, in each group, as it told last. */
-  readonly #circles = new Map<SecureLink, Map<GroupId, readonly HostId[]>>();
+  readonly #tabs: TabSignaling | null;
   readonly #neighbourParts: NeighbourParts;
+  readonly #gossip: Gossip;
   readonly #stopTicking: () => void;
   #attempts = 0;
 
   constructor(listener: MeshListener, parts: MeshParts) {
-    const { identity, timers, connect, configuration, liveness = defaultLiveness } = parts;
+    const { identity, run, timers, connect, configuration, tabLocks, liveness = defaultLiveness } = parts;
     this.#listener = listener;
     this.#parts = parts;
+    this.#tabs = tabLocks === undefined ? null : new TabSignaling(run, tabLocks);
+    this.#gossip = new Gossip({
+      self: identity.id,
+      neighbours: this.#neighbours,
+      rendezvousOf: (group) => this.#groups.get(group)?.rendezvous,
+      sayHello: (path) => {
+        this.#sayHello(path, null);
+      },
+      forgetPaths: (isLost) => {
+        this.#forgetPaths(isLost);
+      },
+    });
     this.#neighbourParts = {
+      run,
+      locks: tabLocks ?? null,
       connect,
       configuration,
       timers,
@@ -80,25 +85,35 @@ export class Mesh implements Connector {
       nextAttempt: () => ++this.#attempts,
       isUsable: (path) => this.#isUsable(path),
       seek: (host) => {
-        this.#seek(host);
+        this.#gossip.seek(host);
       },
       changed: () => {
         this.#forgetGone();
       },
     };
     this.#stopTicking = timers.every(tickMs, () => {
-      this.#passedOn.clear();
+      this.#gossip.tick();
       for (const { links } of this.#neighbours.values()) for (const link of links) link.tick();
     });
   }
 
+  get meetsWithoutBroker(): boolean {
+    return this.#tabs !== null;
+  }
+
   join(entry: GroupEntry, listener: GroupListener): () => void {
-    const { broker, credentials } = entry;
-    const { openWebSocket, timers, run } = this.#parts;
-    const client = this.#brokers.get(broker) ?? new SignalingClient(broker, openWebSocket, timers);
-    this.#brokers.set(broker, client);
-    const rendezvous = new Rendezvous(client, credentials, run, this.#rendezvousListener(listener));
+    const { credentials } = entry;
     const { group } = credentials;
+    const client = entry.broker === null ? null : this.#client(entry.broker);
+    const rendezvous = new Rendezvous(
+      {
+        credentials,
+        run: this.#parts.run,
+        founding: entry.founding ?? null,
+        places: { ...(client && { broker: client }), ...(this.#tabs && { tab: this.#tabs }) },
+      },
+      this.#rendezvousListener(listener),
+    );
     this.#groups.set(group, { entry, listener, rendezvous, refusals: [] });
     rendezvous.start((path) => {
       this.#sayHello(path, null);
@@ -108,11 +123,25 @@ export class Mesh implements Connector {
       for (const { links } of this.#neighbours.values()) for (const link of links) link.leave(group);
       this.#forgetPaths((path) => path.rendezvous === rendezvous);
       rendezvous.stop();
-      if (client.isIdle && this.#brokers.get(broker) === client) {
-        this.#brokers.delete(broker);
-        client.close();
-      }
+      if (client !== null) this.#release(client);
     };
+  }
+
+  founded(group: GroupId): void {
+    this.#groups.get(group)?.rendezvous.founded();
+  }
+
+  #client(broker: string): SignalingClient {
+    const { openWebSocket, timers } = this.#parts;
+    const client = this.#brokers.get(broker) ?? new SignalingClient(broker, openWebSocket, timers);
+    this.#brokers.set(broker, client);
+    return client;
+  }
+
+  #release(client: SignalingClient): void {
+    if (!client.isIdle) return;
+    for (const [address, known] of this.#brokers) if (known === client) this.#brokers.delete(address);
+    client.close();
   }
 
   close(): void {
@@ -141,16 +170,23 @@ export class Mesh implements Connector {
       introduced: (path, from, introduction) => {
         this.#introduced(path, from, introduction);
       },
-      lost: (rendezvous, name) => {
+      lost: (rendezvous, place, name) => {
         this.#forgetPaths(
-          (path) => path.kind === 'broker' && path.rendezvous === rendezvous && (name === null || path.name === name),
+          (path) =>
+            path.kind !== 'mesh' &&
+            path.kind === place &&
+            path.rendezvous === rendezvous &&
+            (name === null || path.name === name),
         );
       },
-      pass: ({ rendezvous, via, host }, data) => {
-        this.#neighbours.get(via)?.link?.tell({ kind: 'Relay', group: rendezvous.group, to: host, data });
+      pass: (path, data) => {
+        this.#gossip.pass(path, data);
       },
       signalingChanged: (state) => {
         listener.signalingChanged(state);
+      },
+      tokenChanged: (isOurs) => {
+        listener.tokenChanged?.(isOurs);
       },
     };
   }
@@ -161,14 +197,15 @@ export class Mesh implements Connector {
   }
 
   #isUsable(path: Path): boolean {
-    if (path.kind === 'broker') return path.rendezvous.state === 'connected';
-    return this.#neighbours.get(path.via)?.link?.shares(path.rendezvous.group) === true;
+    const { rendezvous } = path;
+    if (path.kind === 'mesh') return this.#neighbours.get(path.via)?.link?.shares(rendezvous.group) === true;
+    return path.kind === 'tab' || rendezvous.state === 'connected';
   }
 
   #introduced(path: Path, from: string, introduction: Introduction): void {
     if (introduction.kind === 'signal') {
       for (const neighbour of this.#neighbours.values()) {
-        if (neighbour.run === from) neighbour.signaled(introduction.attempt, introduction.signal);
+        if (neighbour.run === from) neighbour.signaled(path, introduction.attempt, introduction.signal);
       }
       return;
     }
@@ -206,18 +243,21 @@ export class Mesh implements Connector {
       met: (link, group) => {
         this.#neighbours.get(link.peer)?.met();
         this.#groups.get(group)?.listener.met(link);
-        this.#gossip(group);
+        this.#gossip.spread(group);
       },
       parted: (link, group) => {
         this.#groups.get(group)?.listener.parted(link);
-        this.#gossip(group);
-        this.#seek(link.peer);
+        this.#gossip.spread(group);
+        this.#gossip.seek(link.peer);
       },
       received: (link, frame) => {
         this.#listener.received(link, frame);
       },
       told: (link, message) => {
-        this.#told(link, message);
+        if (message.kind !== 'Offer') this.#gossip.told(link, message);
+        else if (link.admissionTo(message.group)?.kind === 'full') {
+          this.#groups.get(message.group)?.listener.offered?.(link, message.offer);
+        }
       },
       refused: (link, group, notice) => {
         this.#refused(link, group, notice);
@@ -250,68 +290,8 @@ export class Mesh implements Connector {
 
   #closed(link: SecureLink, end: LinkEnd): void {
     this.#ownerOf(link)?.closed(link, end);
-    this.#passedOn.delete(link);
-    this.#circles.delete(link);
+    this.#gossip.closed(link);
     if (!link.isProven) return;
     this.#forgetPaths((path) => path.kind === 'mesh' && path.via === link.peer);
-  }
-
-  /** Tells the neighbours in a group whom we are linked to there. */
-  #gossip(group: GroupId): void {
-    const links = [...this.#neighbours.values()].flatMap(({ link }) => (link?.shares(group) === true ? [link] : []));
-    for (const link of links) {
-      const hosts = links.filter((other) => other !== link).map(({ peer }) => peer);
-      link.tell({ kind: 'Neighbours', group, hosts });
-    }
-  }
-
-  #told(link: SecureLink, message: Extract<LinkMessage, { kind: 'Neighbours' | 'Relay' | 'Relayed' }>): void {
-    const rendezvous = this.#groups.get(message.group)?.rendezvous;
-    if (rendezvous === undefined) return;
-    switch (message.kind) {
-      case 'Neighbours':
-        this.#learn(link, rendezvous, message.hosts);
-        break;
-      case 'Relay': {
-        const count = (this.#passedOn.get(link) ?? 0) + 1;
-        this.#passedOn.set(link, count);
-        if (count > maxPassedOn) break;
-        const { group, to, data } = message;
-        this.#neighbours.get(to)?.link?.tell({ kind: 'Relayed', group, from: link.peer, data });
-        break;
-      }
-      case 'Relayed':
-        rendezvous.take({ kind: 'mesh', rendezvous, via: link.peer, host: message.from }, message.data);
-        break;
-    }
-  }
-
-  /** A neighbour is linked to these hosts: those that we are not linked to can be reached through it. */
-  #learn(link: SecureLink, rendezvous: Rendezvous, hosts: readonly HostId[]): void {
-    const { peer: via } = link;
-    const circle = this.#circles.get(link) ?? new Map<GroupId, readonly HostId[]>();
-    this.#circles.set(link, circle.set(rendezvous.group, hosts));
-    this.#forgetPaths(
-      (path) =>
-        path.kind === 'mesh' && path.rendezvous === rendezvous && path.via === via && !hosts.includes(path.host),
-    );
-    for (const host of hosts) {
-      const known = this.#neighbours.get(host);
-      if (host === this.#parts.identity.id || known?.link?.shares(rendezvous.group) === true) continue;
-      if (known?.path?.kind === 'broker') continue;
-      this.#sayHello({ kind: 'mesh', rendezvous, via, host }, null);
-    }
-  }
-
-  /** Greets a host through everybody who is linked to it, unless a broker does. */
-  #seek(host: HostId): void {
-    if (this.#neighbours.get(host)?.path !== undefined) return;
-    for (const [link, circle] of this.#circles) {
-      for (const [group, hosts] of circle) {
-        const rendezvous = this.#groups.get(group)?.rendezvous;
-        if (rendezvous === undefined || rendezvous.state === 'connected' || !hosts.includes(host)) continue;
-        if (link.shares(group)) this.#sayHello({ kind: 'mesh', rendezvous, via: link.peer, host }, null);
-      }
-    }
   }
 }

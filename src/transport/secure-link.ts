@@ -13,11 +13,11 @@ import { wireMajor, wireMinor } from './codec.ts';
 import { closedHere, type Lane, type Link, type LinkEnd, type LinkListener, type LinkStatistics } from './link.ts';
 import { Inbox } from './inbox.ts';
 import { decodeLinkFrame, encodeLinkFrame, isLinkFrame } from './link-codec.ts';
-import type { LinkMessage } from './link-messages.ts';
+import type { LinkMessage, SharedMessage } from './link-messages.ts';
 import { Liveness, type LivenessOptions } from './liveness.ts';
 import { SharedGroups } from './shared-groups.ts';
 import type { Timers } from './timers.ts';
-import type { Admission, GroupEntry, PeerDiagnosis, PeerLink, RefusalNotice } from './transport.ts';
+import type { Admission, GroupEntry, PeerDiagnosis, PeerLink, RefusalNotice, RoomOffer } from './transport.ts';
 
 export interface SecureLinkInit {
   readonly identity: HostSigner;
@@ -39,7 +39,7 @@ export interface SecureLinkListener {
   parted(link: SecureLink, group: GroupId): void;
   received(link: SecureLink, frame: Uint8Array): void;
   /** For whoever brings hosts together. */
-  told(link: SecureLink, message: Extract<LinkMessage, { kind: 'Neighbours' | 'Relay' | 'Relayed' }>): void;
+  told(link: SecureLink, message: SharedMessage): void;
   /** @param group null when it concerns the whole link */
   refused(link: SecureLink, group: GroupId | null, notice: RefusalNotice): void;
   closed(link: SecureLink, end: LinkEnd): void;
@@ -147,8 +147,12 @@ export class SecureLink implements PeerLink {
     }
   }
 
-  tell(message: Extract<LinkMessage, { kind: 'Neighbours' | 'Relay' | 'Relayed' }>): void {
+  tell(message: SharedMessage): void {
     if (this.shares(message.group) && this.isOpen) this.#tell(message);
+  }
+
+  offer(room: GroupId, offer: RoomOffer | null): void {
+    this.tell({ kind: 'Offer', group: room, offer });
   }
 
   /** Asks to enter a group that is open here, unless that was done. */

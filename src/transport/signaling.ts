@@ -4,23 +4,14 @@
  */
 import {
   type ClientMessage,
+  type Founding,
   type PeerName,
   protocolVersion,
   type ServerMessage,
 } from '../../signaling-server/protocol.ts';
+import type { MeetingListener, MeetingPlace } from './meeting-place.ts';
 import { Backoff, type Timers } from './timers.ts';
 import type { SignalingState } from './transport.ts';
-
-/** What happens in a topic at the broker. */
-export interface SignalingListener {
-  /** We are in the topic, newly or again, with these peers. Whoever was there before counts no more. */
-  joined(peers: readonly PeerName[]): void;
-  peerJoined(peer: PeerName): void;
-  peerLeft(peer: PeerName): void;
-  relayed(from: PeerName, data: string): void;
-  /** `connected` once we are in the topic. */
-  stateChanged(state: SignalingState): void;
-}
 
 /** Milliseconds before trying again, each stretched or shortened at random. */
 export interface SignalingPauses {
@@ -35,11 +26,18 @@ const defaultPauses: SignalingPauses = { firstMs: 250, longestMs: 10_000, rejoin
 
 export type WebSocketFactory = (url: string) => WebSocket;
 
-export class SignalingClient {
+interface Topic {
+  readonly listener: MeetingListener;
+  hasToken: boolean;
+}
+
+export class SignalingClient implements MeetingPlace {
   readonly #url: string;
   readonly #open: WebSocketFactory;
   readonly #timers: Timers;
-  readonly #topics = new Map<string, SignalingListener>();
+  readonly #topics = new Map<string, Topic>();
+  /** Names our connection, once the broker has welcomed it. */
+  #name: PeerName | null = null;
   #socket: WebSocket | null = null;
   #state: SignalingState = 'connecting';
   #isUnknownKind = false;
@@ -65,10 +63,17 @@ export class SignalingClient {
     return this.#topics.size === 0;
   }
 
-  join(topic: string, listener: SignalingListener): void {
-    this.#topics.set(topic, listener);
+  join(topic: string, listener: MeetingListener): void {
+    this.#topics.set(topic, { listener, hasToken: false });
     listener.stateChanged('connecting');
-    if (this.#state === 'connected') this.#send({ type: 'join', topic });
+    this.#enter(topic);
+  }
+
+  #enter(topic: string): void {
+    const known = this.#topics.get(topic);
+    if (this.#state !== 'connected' || known === undefined) return;
+    const founding = known.listener.founding?.();
+    this.#send({ type: 'join', topic, ...(founding && { founding }) });
   }
 
   leave(topic: string): void {
@@ -77,6 +82,11 @@ export class SignalingClient {
 
   relay(topic: string, to: PeerName, data: string): void {
     if (this.#state === 'connected') this.#send({ type: 'relay', topic, to, data });
+  }
+
+  /** Said again whenever we join, by the listener's wish. */
+  founded(topic: string): void {
+    if (this.#state === 'connected' && this.#topics.has(topic)) this.#send({ type: 'founded', topic });
   }
 
   close(): void {
@@ -118,7 +128,19 @@ export class SignalingClient {
   #setState(state: SignalingState): void {
     if (state === this.#state) return;
     this.#state = state;
-    for (const listener of this.#topics.values()) listener.stateChanged(state);
+    for (const [topic, { listener }] of this.#topics) {
+      this.#foundingStands(topic, undefined);
+      listener.stateChanged(state);
+    }
+  }
+
+  #foundingStands(topic: string, founding: Founding | undefined): void {
+    const known = this.#topics.get(topic);
+    if (known === undefined) return;
+    const hasToken = founding?.state === 'held' && founding.by === this.#name;
+    if (hasToken === known.hasToken) return;
+    known.hasToken = hasToken;
+    known.listener.tokenChanged?.(hasToken);
   }
 
   #send(message: ClientMessage): void {
@@ -129,20 +151,21 @@ export class SignalingClient {
     const message = parse(text);
     switch (message?.type) {
       case 'welcome':
-        this.#welcomed(message.protocol);
+        this.#welcomed(message.protocol, message.peer);
         break;
       case 'joined':
-        this.#topics.get(message.topic)?.stateChanged('connected');
-        this.#topics.get(message.topic)?.joined(message.peers);
+        this.#topics.get(message.topic)?.listener.stateChanged('connected');
+        this.#topics.get(message.topic)?.listener.joined(message.peers);
+        this.#foundingStands(message.topic, message.founding);
         break;
       case 'peer-joined':
-        this.#topics.get(message.topic)?.peerJoined(message.peer);
+        this.#topics.get(message.topic)?.listener.peerJoined(message.peer);
         break;
       case 'peer-left':
-        this.#topics.get(message.topic)?.peerLeft(message.peer);
+        this.#topics.get(message.topic)?.listener.peerLeft(message.peer);
         break;
       case 'relay':
-        this.#topics.get(message.topic)?.relayed(message.from, message.data);
+        this.#topics.get(message.topic)?.listener.relayed(message.from, message.data);
         break;
       case 'draining':
         // The broker goes: another connection may find another broker.
@@ -152,6 +175,8 @@ export class SignalingClient {
         this.#refused(message.topic);
         break;
       case 'founding':
+        this.#foundingStands(message.topic, message.founding);
+        break;
       case undefined:
         break;
     }
@@ -159,15 +184,16 @@ export class SignalingClient {
 
   /** We are not in the topic, because it is full, or we were too fast: try again later. */
   #refused(topic: string | null): void {
-    const listener = topic === null ? undefined : this.#topics.get(topic);
-    if (topic === null || listener === undefined) return;
-    listener.stateChanged('connecting');
+    const known = topic === null ? undefined : this.#topics.get(topic);
+    if (topic === null || known === undefined) return;
+    this.#foundingStands(topic, undefined);
+    known.listener.stateChanged('connecting');
     this.#timers.after(this.#pauses.rejoinMs * (0.5 + this.#timers.random()), () => {
-      if (this.#state === 'connected' && this.#topics.has(topic)) this.#send({ type: 'join', topic });
+      this.#enter(topic);
     });
   }
 
-  #welcomed(protocol: number): void {
+  #welcomed(protocol: number, name: PeerName): void {
     if (protocol !== protocolVersion) {
       // Another kind of broker: trying again soon would not make it understand us.
       this.#isUnknownKind = true;
@@ -176,8 +202,9 @@ export class SignalingClient {
     }
     this.#isUnknownKind = false;
     this.#backoff.reset();
+    this.#name = name;
     this.#state = 'connected';
-    for (const topic of this.#topics.keys()) this.#send({ type: 'join', topic });
+    for (const topic of this.#topics.keys()) this.#enter(topic);
   }
 }
 
@@ -198,8 +225,13 @@ function parse(text: string): ServerMessage | null {
         return typeof message.protocol === 'number' && isText('peer');
       case 'joined':
         return (
-          isText('topic') && Array.isArray(message.peers) && message.peers.every((peer) => typeof peer === 'string')
+          isText('topic') &&
+          Array.isArray(message.peers) &&
+          message.peers.every((peer) => typeof peer === 'string') &&
+          isFounding(message.founding)
         );
+      case 'founding':
+        return isText('topic') && isFounding(message.founding);
       case 'peer-joined':
       case 'peer-left':
         return isText('topic', 'peer');
@@ -214,4 +246,10 @@ function parse(text: string): ServerMessage | null {
     }
   };
   return isValid() ? (value as ServerMessage) : null;
+}
+
+function isFounding(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { state, by } = value as Readonly<Record<string, unknown>>;
+  return state === 'open' || state === 'founded' || (state === 'held' && typeof by === 'string');
 }

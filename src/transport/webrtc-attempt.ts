@@ -2,43 +2,17 @@
  * One attempt to reach another host over WebRTC, from the first signal to an open link. It comes through stages, each with
  * a time-out of its own, so that a failure says how far it came.
  */
+import type { Attempt, AttemptFailure, AttemptListener, Stage, StageTimeouts } from './attempt.ts';
 import type { Connect, Connection } from './connection.ts';
-import type { Signal } from './introduction.ts';
-import { type LinkEnd, type LinkListener } from './link.ts';
+import type { Signal, TabOffer } from './introduction.ts';
+import type { LinkEnd, LinkListener } from './link.ts';
 import type { Timers } from './timers.ts';
 import { WebRtcLink } from './webrtc-link.ts';
-
-/** How far an attempt has come. */
-export type Stage =
-  /** Our offer is out, or theirs has come: the other end's answer, or our own, is missing. */
-  | 'signaling'
-  /** Both descriptions are there: addresses are tried. */
-  | 'ice'
-  /** The two ends reach each other: encryption and the data channels are being set up. */
-  | 'channels';
-
-/** Milliseconds for each stage. */
-export type StageTimeouts = Readonly<Record<Stage, number>>;
-
-export const defaultStageTimeouts: StageTimeouts = { signaling: 8000, ice: 10_000, channels: 8000 };
-
-/** Why an attempt came to nothing. */
-export interface AttemptFailure {
-  readonly reason: 'no-signaling' | 'no-candidates' | 'ice-failed' | 'channels-failed';
-  readonly detail: string;
-}
 
 /** What a browser without any network but the loopback interface is about: Chromium hides that interface from pages. */
 export const noCandidatesDetail: string =
   'this browser found no network address of its own to offer (Chromium gathers none on a machine that has only the ' +
   'loopback interface): connect the machine to a network, even an unused one';
-
-export interface AttemptListener {
-  signal(signal: Signal): void;
-  /** Gives who listens to the link from now on. */
-  opened(link: WebRtcLink): LinkListener;
-  failed(failure: AttemptFailure): void;
-}
 
 export interface AttemptInit {
   readonly number: number;
@@ -55,7 +29,8 @@ const maxEarlyMessages = 64;
 /** Some stacks say that they have gathered all candidates before they tell of the last ones. */
 const lateCandidatesMs = 500;
 
-export class WebRtcAttempt {
+export class WebRtcAttempt implements Attempt {
+  readonly kind = 'webrtc';
   readonly number: number;
   readonly initiator: boolean;
   readonly #init: AttemptInit;
@@ -151,9 +126,8 @@ export class WebRtcAttempt {
     if (signal.type === 'answer' && this.#stage === 'signaling') this.#enter('ice');
   }
 
-  /** The other end says something that belongs to this attempt. */
-  signal(signal: Signal): void {
-    if (this.#isOver) return;
+  signal(signal: Signal | TabOffer): void {
+    if (this.#isOver || signal.type === 'tab-offer') return;
     this.#connection.signal(signal);
     if (signal.type === 'answer' && this.#stage === 'signaling') this.#enter('ice');
   }
@@ -198,7 +172,6 @@ export class WebRtcAttempt {
     this.#listener.failed({ reason, detail });
   }
 
-  /** Gives up, unless there is a link already, which then has a life of its own. */
   abandon(): void {
     this.#stopTimer();
     if (this.#isOver || this.#link !== null) return;

@@ -38,9 +38,12 @@ describe.each<[string, () => Promise<() => Promise<Database>>]>([
     const again = await open();
     expect(again.host).toBe(database.host);
     expect(await again.groups()).toEqual([record(group)]);
-    await again.moveGroup(group, 'ws://127.0.0.1:2', record(group).access);
-    await again.moveGroup(otherGroup, 'ws://127.0.0.1:2', record(group).access);
+    await again.updateGroup(group, { signaling: 'ws://127.0.0.1:2' });
+    await again.updateGroup(otherGroup, { signaling: 'ws://127.0.0.1:2' });
     expect(await again.groups()).toEqual([{ ...record(group), signaling: 'ws://127.0.0.1:2' }]);
+    const change = { signaling: null, room: otherGroup };
+    await again.updateGroup(group, change);
+    expect(await (await open()).groups()).toEqual([{ ...record(group), ...change }]);
     await again.removeGroup(group);
     expect(await again.groups()).toEqual([]);
   });

@@ -60,8 +60,11 @@ describe('the LevelDB database', () => {
     expect(await crypto.subtle.verify('Ed25519', before.keys.publicKey, signature, message)).toBe(true);
     await expect(crypto.subtle.exportKey('pkcs8', again.keys.privateKey)).rejects.toThrow();
     expect(await again.groups()).toEqual([record(group)]);
-    await again.moveGroup(group, 'ws://127.0.0.1:2', record(group).access);
+    await again.updateGroup(group, { signaling: 'ws://127.0.0.1:2' });
     expect(await again.groups()).toEqual([{ ...record(group), signaling: 'ws://127.0.0.1:2' }]);
+    const change = { signaling: null, room: otherGroup };
+    await again.updateGroup(group, change);
+    expect(await again.groups()).toEqual([{ ...record(group), ...change }]);
     const restarted = await storeOf(again);
     expect(restarted.state).toMatchObject({ start: { index: 3 }, snapshot, entries: range(4, 9, 1) });
     expect(await restarted.read(snapshot, 0, data.byteLength)).toEqual(data);

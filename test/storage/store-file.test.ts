@@ -394,7 +394,7 @@ describe('a store that is restored', () => {
         keys: memory.keys,
         groups: () => memory.groups(),
         addGroup: (added) => (where === 'addGroup' ? Promise.reject(full) : memory.addGroup(added)),
-        moveGroup: (...moved) => memory.moveGroup(...moved),
+        updateGroup: (...changed) => memory.updateGroup(...changed),
         removeGroup: (id) => memory.removeGroup(id),
         close: () => memory.close(),
         storage(id) {

@@ -8,12 +8,13 @@ import type { HostSigner } from '../../src/identity/host-signer.ts';
 import { SignalingSeal } from '../../src/identity/seal.ts';
 import type { HostId } from '../../src/ids.ts';
 import { encodeFrame } from '../../src/transport/codec.ts';
-import { encodeIntroduction } from '../../src/transport/introduction.ts';
+import { encodeIntroduction, type Introduction } from '../../src/transport/introduction.ts';
 import { Mesh, type MeshParts } from '../../src/transport/mesh.ts';
 import { SignalingClient } from '../../src/transport/signaling.ts';
 import { simplePeer } from '../../src/transport/simple-peer-connection.ts';
 import { plainTimers } from '../../src/transport/timers.ts';
 import type { Exclusion, PeerLink, RefusalNotice } from '../../src/transport/transport.ts';
+import { ProcessLocks } from './locks.ts';
 import { credentialsOf, group, memberOf, newSigner } from './peers.ts';
 
 const openWebSocket = (url: string) => new NodeWebSocket(url) as unknown as WebSocket;
@@ -35,13 +36,14 @@ interface Peer {
   readonly links: Map<HostId, PeerLink>;
   readonly frames: Uint8Array[];
   readonly refusals: RefusalNotice[];
+  readonly run: string;
   leave: () => void;
 }
 
 let runs = 0;
 
 async function join(
-  broker: string,
+  broker: string | null,
   credentials: Credentials,
   more: { signer?: HostSigner; parts?: Partial<MeshParts>; mayEnter?: (host: HostId) => Exclusion | null } = {},
 ): Promise<Peer> {
@@ -50,11 +52,12 @@ async function join(
     Peer,
     'signer' | 'links' | 'frames' | 'refusals'
   >;
+  const run = `run ${++runs}`;
   const mesh = new Mesh(
     { received: (_link, frame) => peer.frames.push(frame) },
     {
       identity: signer,
-      run: `run ${++runs}`,
+      run,
       timers: plainTimers,
       openWebSocket,
       connect: simplePeer(wrtc),
@@ -74,7 +77,7 @@ async function join(
       signalingChanged: () => undefined,
     },
   );
-  return { ...peer, mesh, leave };
+  return { ...peer, mesh, run, leave };
 }
 
 function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
@@ -171,6 +174,93 @@ describe('hosts with an invite', { timeout: 60_000 }, () => {
     await until(() => answers >= 2, 'the liar to be answered');
     expect(a.links.get(b.signer.id)).toBe(link);
     expect(areLinked(a, b)).toBe(true);
+  });
+});
+
+describe('tabs of one browser', { timeout: 60_000 }, () => {
+  const kinds = async (peer: Peer) => (await peer.mesh.diagnose(group)).peers.map(({ link }) => link?.kind);
+  const broadcast = 'broadcast-channel';
+
+  test('meet without a broker, prove themselves, talk, and part', async () => {
+    const parts = { tabLocks: new ProcessLocks() };
+    const credentials = await credentialsOf(7);
+    const peers = await Promise.all([1, 2, 3].map(() => join(null, credentials, { parts })));
+    const [a, b, c] = peers as [Peer, Peer, Peer];
+    await until(() => areLinked(a, b) && areLinked(b, c) && areLinked(a, c), 'the mesh');
+    expect(await kinds(a)).toEqual([broadcast, broadcast]);
+    const frame = encodeFrame(group, { kind: 'Join', member: memberOf(a.signer), machine: 'm' });
+    for (const link of a.links.values()) link.send(frame, 'control');
+    await until(() => b.frames.length === 1 && c.frames.length === 1, 'the frames');
+    expect(await a.mesh.diagnose(group)).toMatchObject({ signaling: 'none', peers: [{ signaling: 'tab' }, {}] });
+    b.leave();
+    await until(() => !a.links.has(b.signer.id) && !c.links.has(b.signer.id), 'the parting');
+    expect(areLinked(a, c)).toBe(true);
+  });
+
+  test('let nobody in who does not know the secret, or whose key is banned', async () => {
+    const parts = { tabLocks: new ProcessLocks() };
+    const credentials = await credentialsOf(7);
+    const banned = await newSigner();
+    const mayEnter = (host: HostId) => (host === banned.id ? ('banned-key' as const) : null);
+    const a = await join(null, credentials, { parts, mayEnter });
+    const stranger = await join(null, { ...(await credentialsOf(8)), topic: credentials.topic }, { parts });
+    await until(async () => (await a.mesh.diagnose(group)).dropped['not-sealed'] > 0, 'the stranger to be noticed');
+    const liar = await join(null, { ...credentials, admissionKey: (await credentialsOf(8)).admissionKey }, { parts });
+    await until(() => liar.refusals.some(({ by, reason }) => by === 'them' && reason === 'no-secret'), 'the refusal');
+    const b = await join(null, credentials, { signer: banned, parts });
+    await until(() => b.refusals.some(({ reason }) => reason === 'banned-key'), 'the other refusal');
+    expect([a, stranger, b].map(({ links }) => [...links.keys()])).toEqual([[], [], []]);
+  });
+
+  test('that were linked over WebRTC end with one link, over a BroadcastChannel, once they find each other', async () => {
+    const broker = await startBroker();
+    const locks = new ProcessLocks();
+    // For now neither tab is seen to be there.
+    locks.pause();
+    const parts = { tabLocks: locks };
+    const credentials = await credentialsOf(7);
+    const [a, b] = [await join(broker.url, credentials, { parts }), await join(broker.url, credentials, { parts })];
+    await until(() => areLinked(a, b), 'the link');
+    expect([...(await kinds(a)), ...(await kinds(b))]).toEqual(['webrtc', 'webrtc']);
+    const [before] = a.links.values();
+    locks.goOn();
+    await until(
+      async () => [await kinds(a), await kinds(b)].flat().every((kind) => kind === broadcast),
+      'the other link',
+    );
+    await until(() => areLinked(a, b) && [...a.links.values()][0] !== before, 'the group to be on it');
+    expect(before?.admissionTo(group)).toBeNull();
+  });
+
+  test('know nothing of a channel that a broker names to them', async () => {
+    const broker = await startBroker();
+    const credentials = await credentialsOf(7);
+    const signers = await Promise.all([newSigner(), newSigner()]);
+    const [first, second] = signers.sort((one, other) => (one.id < other.id ? -1 : 1));
+    const a = await join(broker.url, credentials, { signer: second, parts: { tabLocks: new ProcessLocks() } });
+    const client = new SignalingClient(broker.url, openWebSocket, plainTimers);
+    closing.push(client);
+    const seal = new SignalingSeal(credentials, 'remote');
+    let answers = 0;
+    client.join(credentials.topic, {
+      joined: (names) => {
+        const say = async (to: string | null, introduction: Introduction): Promise<void> => {
+          const text = await seal.seal(to, encodeIntroduction(introduction));
+          for (const name of names) client.relay(credentials.topic, name, text);
+        };
+        const run = 'remote';
+        void say(null, { kind: 'hello', host: first.id, run, answerMe: true })
+          .then(() => say(a.run, { kind: 'signal', attempt: 1, signal: { type: 'tab-offer', channel: 'elsewhere' } }))
+          .then(() => say(null, { kind: 'hello', host: first.id, run, answerMe: true }));
+      },
+      peerJoined: () => undefined,
+      peerLeft: () => undefined,
+      relayed: () => answers++,
+      stateChanged: () => undefined,
+    });
+    await until(() => answers >= 2, 'both greetings to be answered');
+    const [peer] = (await a.mesh.diagnose(group)).peers;
+    expect(peer).toMatchObject({ host: first.id, state: 'waiting-for-offer' });
   });
 });
 

@@ -1,18 +1,29 @@
 /** The client of the broker, against the real broker. */
 import { afterEach, expect, test } from 'vitest';
 import { WebSocket as NodeWebSocket } from 'ws';
+import type { FoundingWish } from '../../signaling-server/protocol.ts';
 import { createSignalingServer, type SignalingServer } from '../../signaling-server/index.ts';
 import { plainTimers } from '../../src/transport/timers.ts';
-import { SignalingClient, type SignalingListener } from '../../src/transport/signaling.ts';
+import type { MeetingListener } from '../../src/transport/meeting-place.ts';
+import { SignalingClient } from '../../src/transport/signaling.ts';
 
 const pauses = { firstMs: 5, longestMs: 20, rejoinMs: 20 };
 const open = (url: string) => new NodeWebSocket(url) as unknown as WebSocket;
 
 /** Writes down what it is told, and lets tests wait for it. */
-class Witness implements SignalingListener {
+class Witness implements MeetingListener {
+  readonly founding?: () => FoundingWish;
   readonly seen: string[] = [];
   readonly peers = new Set<string>();
   #told: () => void = () => undefined;
+
+  constructor(wish?: () => FoundingWish) {
+    if (wish !== undefined) this.founding = wish;
+  }
+
+  tokenChanged(isOurs: boolean): void {
+    this.#tell(`token ${isOurs}`);
+  }
 
   #tell(text: string): void {
     this.seen.push(text);
@@ -94,6 +105,42 @@ test('a broker that goes and comes back is found again, and its topics are joine
   await witness.until('joined 0');
 });
 
+test('the founder’s token goes to who asks, to the next when that one has gone, and to nobody once it is founded', async () => {
+  const { url } = await start();
+  const [one, other, third] = [connect(url), connect(url), connect(url)];
+  const [here, there, late] = [new Witness(() => 'ask'), new Witness(() => 'ask'), new Witness(() => 'ask')];
+  one.join('t', here);
+  await here.until('token true');
+  other.join('t', there);
+  await there.until('joined 1');
+  one.leave('t');
+  await there.until('token true');
+  other.founded('t');
+  await there.until('token false');
+  third.join('t', late);
+  await late.until('joined 1');
+  expect(late.seen).not.toContain('token true');
+});
+
+test('the founder’s token is lost with the connection, and asked for again as things stand then', async () => {
+  const server = await start();
+  const port = Number(new URL(server.url).port);
+  let isFounded = false;
+  const [founder, bystander] = [new Witness(() => (isFounded ? 'done' : 'ask')), new Witness(() => 'ask')];
+  connect(server.url).join('t', founder);
+  await founder.until('token true');
+  isFounded = true;
+  await server.close();
+  await founder.until('token false');
+  founder.seen.length = 0;
+  await start({ port });
+  await founder.until('joined 0');
+  connect(`ws://127.0.0.1:${port}`).join('t', bystander);
+  await bystander.until('joined 1');
+  await founder.until('peer joined');
+  expect([...founder.seen, ...bystander.seen]).not.toContain('token true');
+});
+
 test('a topic that is full is tried again until there is room', async () => {
   const { url } = await start({ maxPeersPerTopic: 1 });
   const [first, second] = [connect(url), connect(url)];
@@ -123,7 +170,16 @@ test('a broker that talks nonsense is not believed', async () => {
   const { WebSocketServer } = await import('ws');
   const server = new WebSocketServer({ port: 0 });
   closing.push({ close: () => server.close() });
-  const texts = ['x', '[]', 'null', '{"type":"joined","topic":"t"}', '{"type":"joined","topic":"t","peers":[1]}'];
+  const texts = [
+    'x',
+    '[]',
+    'null',
+    '{"type":"joined","topic":"t"}',
+    '{"type":"joined","topic":"t","peers":[1]}',
+    '{"type":"joined","topic":"t","peers":[]}',
+    '{"type":"joined","topic":"t","peers":[],"founding":{"state":"held"}}',
+    '{"type":"founding","topic":"t","founding":null}',
+  ];
   server.on('connection', (socket) => {
     socket.send('{"type":"welcome","protocol":1,"peer":"p"}');
     for (const text of texts) socket.send(text);

@@ -1,4 +1,5 @@
 /** One of each frame, with the same fields as in docs/wire-format.md. */
+import type { Access } from '../../src/identity/access.ts';
 import type { GroupId, HostId, NodeId } from '../../src/ids.ts';
 import type { SessionId } from '../../src/machine/envelope.ts';
 import type { LinkMessage } from '../../src/transport/link-messages.ts';
@@ -141,4 +142,9 @@ export const linkSamples: { readonly [K in LinkMessage['kind']]: Extract<LinkMes
   Neighbours: { kind: 'Neighbours', group, hosts },
   Relay: { kind: 'Relay', group, to: hosts[1], data: 'sealed' },
   Relayed: { kind: 'Relayed', group, from: hosts[0], data: 'sealed' },
+  Offer: {
+    kind: 'Offer',
+    group: 'RRRRRRRRRRRRRRRRRRRRRQ' as GroupId,
+    offer: { group, access: `f${'S'.repeat(43)}` as Access, signaling: 'ws://h', isFounded: true },
+  },
 };
