@@ -8,15 +8,13 @@ import {
   closedHere,
   highWaterBytes,
   type Lane,
-  type Link,
-  LinkCounter,
   type LinkEnd,
   type LinkListener,
   type LinkPath,
-  type LinkStatistics,
   maxFrameBytes,
   noBinding,
 } from './link.ts';
+import { LinkEndpoint } from './link-endpoint.ts';
 
 type Parcel =
   | { readonly to: string; readonly kind: 'frame'; readonly lane: Lane; readonly frame: Uint8Array }
@@ -42,22 +40,19 @@ export interface BroadcastLinkInit {
 
 const channelOf = (name: string): string => `flotilla.link.${name}`;
 
-export class BroadcastLink implements Link {
-  readonly binding: ChannelBinding = noBinding;
+export class BroadcastLink extends LinkEndpoint {
+  override readonly binding: ChannelBinding = noBinding;
   readonly #init: BroadcastLinkInit;
-  readonly #listener: LinkListener;
   readonly #channel: BroadcastChannel;
-  readonly #counter = new LinkCounter();
   readonly #waiting: Record<Lane, number> = { control: 0, bulk: 0 };
   readonly #letGo = new AbortController();
   #release: () => void = () => undefined;
   #isHeld = false;
   #isWatching = false;
-  #state: 'open' | 'closed' = 'open';
 
   constructor(init: BroadcastLinkInit, listener: LinkListener) {
+    super(listener);
     this.#init = init;
-    this.#listener = listener;
     this.#channel = new BroadcastChannel(channelOf(init.name));
     this.#channel.onmessage = ({ data }: { readonly data: unknown }) => {
       this.#take(data);
@@ -68,7 +63,7 @@ export class BroadcastLink implements Link {
   #holdLock(locks: LockManager): void {
     const { here } = this.#init;
     void locks.request(`${channelOf(this.#init.name)}.${here}`, () => {
-      if (this.#state === 'closed') return undefined;
+      if (this.state === 'closed') return undefined;
       this.#isHeld = true;
       this.#acknowledge('control', 0);
       return new Promise<void>((resolve) => (this.#release = resolve));
@@ -86,37 +81,30 @@ export class BroadcastLink implements Link {
     const { signal } = this.#letGo;
     locks
       ?.request(`${channelOf(this.#init.name)}.${there}`, { signal }, () => {
-        this.#end({ reason: 'closed-by-peer', detail: 'the tab at the other end is gone' });
+        this.close({ reason: 'closed-by-peer', detail: 'the tab at the other end is gone' });
       })
       .catch(() => undefined);
   }
 
-  get state(): 'open' | 'closed' {
-    return this.#state;
-  }
-
-  bufferedBytes(lane: Lane): number {
+  override bufferedBytes(lane: Lane): number {
     return this.#waiting[lane];
   }
 
-  send(frame: Uint8Array, lane: Lane): boolean {
-    return this.#counter.sent(frame, this.#send(frame, lane));
+  protected override hasRoom(lane: Lane): boolean {
+    return this.#waiting[lane] < highWaterBytes[lane];
   }
 
-  #send(frame: Uint8Array, lane: Lane): boolean {
-    if (this.#state === 'closed' || frame.byteLength > maxFrameBytes) return false;
-    if (this.#waiting[lane] >= highWaterBytes[lane]) return false;
+  protected override pass(frame: Uint8Array, lane: Lane): void {
     this.#waiting[lane] += frame.byteLength;
     this.#post({ to: this.#init.there, kind: 'frame', lane, frame });
-    return true;
   }
 
   #post(parcel: Parcel): void {
-    if (this.#state === 'open') this.#channel.postMessage(parcel);
+    if (this.state === 'open') this.#channel.postMessage(parcel);
   }
 
   #take(data: unknown): void {
-    if (this.#state === 'closed') return;
+    if (this.state === 'closed') return;
     const parcel = readParcel(data);
     if (parcel === null) {
       this.close({ reason: 'broken', detail: 'a message that no link sends' });
@@ -125,7 +113,7 @@ export class BroadcastLink implements Link {
     if (parcel.to !== this.#init.here) return;
     switch (parcel.kind) {
       case 'bye':
-        this.#end({ reason: 'closed-by-peer', detail: 'the other end closed the link' });
+        this.close({ reason: 'closed-by-peer', detail: 'the other end closed the link' });
         break;
       case 'taken':
         this.#waiting[parcel.lane] = Math.max(0, this.#waiting[parcel.lane] - parcel.bytes);
@@ -133,32 +121,24 @@ export class BroadcastLink implements Link {
         break;
       case 'frame':
         this.#acknowledge(parcel.lane, parcel.frame.byteLength);
-        this.#counter.received(parcel.frame);
-        this.#listener.received(parcel.frame, parcel.lane);
+        this.receive(parcel.frame, parcel.lane);
         break;
     }
   }
 
-  close(end: LinkEnd = closedHere): void {
-    if (this.#state === 'closed') return;
+  override close(end: LinkEnd = closedHere): void {
+    // Who has gone already does not listen to it.
     this.#post({ to: this.#init.there, kind: 'bye' });
-    this.#end(end);
+    super.close(end);
   }
 
-  #end(end: LinkEnd): void {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
+  protected override release(): void {
     this.#channel.close();
     this.#letGo.abort();
     this.#release();
-    this.#listener.closed(end);
   }
 
-  statistics(): LinkStatistics {
-    return this.#counter.read();
-  }
-
-  path(): Promise<LinkPath> {
+  override path(): Promise<LinkPath> {
     return Promise.resolve({ kind: 'broadcast-channel', local: null, remote: null, rttMs: null });
   }
 }

@@ -93,33 +93,3 @@ export interface LinkListener {
 }
 
 export const closedHere: LinkEnd = { reason: 'closed', detail: 'closed at this end' };
-
-/** Counts what passes a link. */
-export class LinkCounter {
-  framesSent = 0;
-  framesReceived = 0;
-  framesRefused = 0;
-  bytesSent = 0;
-  bytesReceived = 0;
-
-  /** Gives back whether the frame was sent. */
-  sent(frame: Uint8Array, isSent: boolean): boolean {
-    if (isSent) {
-      this.framesSent++;
-      this.bytesSent += frame.byteLength;
-    } else {
-      this.framesRefused++;
-    }
-    return isSent;
-  }
-
-  received(frame: Uint8Array): void {
-    this.framesReceived++;
-    this.bytesReceived += frame.byteLength;
-  }
-
-  read(): LinkStatistics {
-    const { framesSent, framesReceived, framesRefused, bytesSent, bytesReceived } = this;
-    return { framesSent, framesReceived, framesRefused, bytesSent, bytesReceived };
-  }
-}

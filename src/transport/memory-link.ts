@@ -4,30 +4,24 @@ import {
   closedHere,
   highWaterBytes,
   type Lane,
-  type Link,
-  LinkCounter,
   type LinkEnd,
   type LinkListener,
   type LinkPath,
-  type LinkStatistics,
-  maxFrameBytes,
   noBinding,
 } from './link.ts';
+import { LinkEndpoint } from './link-endpoint.ts';
 
 /** Runs something later, in the order in which it was given. */
 export type Defer = (run: () => void) => void;
 
-export class MemoryLink implements Link {
-  readonly binding: ChannelBinding = noBinding;
-  readonly #listener: LinkListener;
+export class MemoryLink extends LinkEndpoint {
+  override readonly binding: ChannelBinding = noBinding;
   readonly #defer: Defer;
-  readonly #counter = new LinkCounter();
   readonly #waiting: Record<Lane, number> = { control: 0, bulk: 0 };
   #far: MemoryLink | null = null;
-  #state: 'open' | 'closed' = 'open';
 
   private constructor(listener: LinkListener, defer: Defer) {
-    this.#listener = listener;
+    super(listener);
     this.#defer = defer;
   }
 
@@ -38,55 +32,42 @@ export class MemoryLink implements Link {
     return ends;
   }
 
-  get state(): 'open' | 'closed' {
-    return this.#state;
-  }
-
-  bufferedBytes(lane: Lane): number {
+  override bufferedBytes(lane: Lane): number {
     return this.#waiting[lane];
   }
 
-  send(frame: Uint8Array, lane: Lane): boolean {
-    return this.#counter.sent(frame, this.#send(frame, lane));
+  protected override hasRoom(lane: Lane): boolean {
+    return this.#waiting[lane] < highWaterBytes[lane];
   }
 
-  #send(frame: Uint8Array, lane: Lane): boolean {
-    const far = this.#far;
-    if (this.#state === 'closed' || far === null) return false;
-    if (frame.byteLength > maxFrameBytes || this.#waiting[lane] >= highWaterBytes[lane]) return false;
+  protected override pass(frame: Uint8Array, lane: Lane): void {
     const copy = frame.slice();
     this.#waiting[lane] += copy.byteLength;
     this.#defer(() => {
       this.#waiting[lane] -= copy.byteLength;
-      far.#receive(copy, lane);
+      this.#far?.receive(copy, lane);
     });
-    return true;
   }
 
-  #receive(frame: Uint8Array, lane: Lane): void {
-    if (this.#state === 'closed') return;
-    this.#counter.received(frame);
-    this.#listener.received(frame, lane);
-  }
-
-  close(end: LinkEnd = closedHere): void {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
-    this.#defer(() => {
-      this.#listener.closed(end);
-    });
-    const far = this.#far;
+  override close(end: LinkEnd = closedHere): void {
+    const wasOpen = this.state === 'open';
+    super.close(end);
+    if (!wasOpen) return;
     // After what is on its way: the other end hears of it in that order.
     this.#defer(() => {
-      far?.close({ reason: 'closed-by-peer', detail: 'the other end closed the link' });
+      this.#far?.close({ reason: 'closed-by-peer', detail: 'the other end closed the link' });
     });
   }
 
-  statistics(): LinkStatistics {
-    return this.#counter.read();
+  protected override release(): void {
+    // Nothing is held.
   }
 
-  path(): Promise<LinkPath> {
+  protected override tellEnd(tell: () => void): void {
+    this.#defer(tell);
+  }
+
+  override path(): Promise<LinkPath> {
     return Promise.resolve({ kind: 'memory', local: null, remote: null, rttMs: null });
   }
 }

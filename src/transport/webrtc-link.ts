@@ -4,19 +4,8 @@
  */
 import { BulkQueue } from './bulk-queue.ts';
 import { fragments, laneOf, Reassembler } from './framing.ts';
-import {
-  type ChannelBinding,
-  closedHere,
-  highWaterBytes,
-  type Lane,
-  type Link,
-  LinkCounter,
-  type LinkEnd,
-  type LinkListener,
-  type LinkPath,
-  type LinkStatistics,
-  maxFrameBytes,
-} from './link.ts';
+import { type ChannelBinding, highWaterBytes, type Lane, type LinkListener, type LinkPath } from './link.ts';
+import { LinkEndpoint } from './link-endpoint.ts';
 import { type LaneChannel, Outlet } from './outlet.ts';
 import type { Timers } from './timers.ts';
 import { readBinding, readPath } from './webrtc-facts.ts';
@@ -28,20 +17,17 @@ export interface WebRtcLinkInit {
   readonly timers: Timers;
 }
 
-export class WebRtcLink implements Link {
-  readonly binding: ChannelBinding;
+export class WebRtcLink extends LinkEndpoint {
+  override readonly binding: ChannelBinding;
   readonly #init: WebRtcLinkInit;
-  readonly #listener: LinkListener;
-  readonly #counter = new LinkCounter();
   readonly #reassembler = new Reassembler();
   readonly #control: Outlet;
   readonly #bulk: BulkQueue;
-  #state: 'open' | 'closed' = 'open';
 
   /** @param init a connection whose channels are open */
   constructor(init: WebRtcLinkInit, listener: LinkListener) {
+    super(listener);
     this.#init = init;
-    this.#listener = listener;
     this.binding = readBinding(init.connection);
     const { channels, timers } = init;
     this.#control = new Outlet(channels.control);
@@ -50,38 +36,26 @@ export class WebRtcLink implements Link {
     });
   }
 
-  get state(): 'open' | 'closed' {
-    return this.#state;
-  }
-
-  bufferedBytes(lane: Lane): number {
+  override bufferedBytes(lane: Lane): number {
     return (lane === 'bulk' ? this.#bulk : this.#control).bufferedBytes;
   }
 
-  send(frame: Uint8Array, lane: Lane): boolean {
-    return this.#counter.sent(frame, this.#send(frame, lane));
+  protected override hasRoom(lane: Lane): boolean {
+    const most = highWaterBytes[lane];
+    return lane === 'bulk' ? this.#bulk.atMostBytes < most : this.#control.holdsLessThan(most);
   }
 
-  #send(frame: Uint8Array, lane: Lane): boolean {
-    if (this.#state === 'closed' || frame.byteLength > maxFrameBytes) return false;
-    return lane === 'bulk' ? this.#sendBulk(frame) : this.#sendControl(frame);
-  }
-
-  #sendControl(frame: Uint8Array): boolean {
-    if (!this.#control.holdsLessThan(highWaterBytes.control)) return false;
-    try {
-      for (const message of fragments(frame, 'control')) this.#control.send(message);
-    } catch (error) {
-      this.#refused('control', error);
+  protected override pass(frame: Uint8Array, lane: Lane): void {
+    if (lane === 'bulk') {
+      for (const message of fragments(frame, lane)) this.#bulk.push(message);
+      this.#bulk.feed();
+      return;
     }
-    return this.#isOpen();
-  }
-
-  #sendBulk(frame: Uint8Array): boolean {
-    if (this.#bulk.atMostBytes >= highWaterBytes.bulk) return false;
-    for (const message of fragments(frame, 'bulk')) this.#bulk.push(message);
-    this.#bulk.feed();
-    return this.#isOpen();
+    try {
+      for (const message of fragments(frame, lane)) this.#control.send(message);
+    } catch (error) {
+      this.#refused(lane, error);
+    }
   }
 
   /** The bulk channel has room. */
@@ -96,7 +70,7 @@ export class WebRtcLink implements Link {
 
   /** A message came out of either channel. */
   take(message: unknown): void {
-    if (this.#state === 'closed') return;
+    if (this.state === 'closed') return;
     let bytes: Uint8Array;
     let frame: Uint8Array | null;
     try {
@@ -107,29 +81,15 @@ export class WebRtcLink implements Link {
       this.close({ reason: 'broken', detail: error instanceof Error ? error.message : String(error) });
       return;
     }
-    if (frame === null) return;
-    this.#counter.received(frame);
-    this.#listener.received(frame, laneOf(bytes));
+    if (frame !== null) this.receive(frame, laneOf(bytes));
   }
 
-  close(end: LinkEnd = closedHere): void {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
+  protected override release(): void {
     this.#bulk.close();
     this.#init.destroy();
-    this.#listener.closed(end);
   }
 
-  /** Asked again after calls out, which may have closed the link. */
-  #isOpen(): boolean {
-    return this.#state === 'open';
-  }
-
-  statistics(): LinkStatistics {
-    return this.#counter.read();
-  }
-
-  path(): Promise<LinkPath> {
+  override path(): Promise<LinkPath> {
     return readPath(this.#init.connection);
   }
 }
