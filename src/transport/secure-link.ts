@@ -4,18 +4,18 @@
  *
  * What comes is dealt with in its order, also while a signature is being checked, which takes WebCrypto a turn or two.
  */
-import { checkAdmission, claimAdmission } from '../identity/admission.ts';
 import { Handshake, type Proven, type Role } from '../identity/handshake.ts';
 import type { HostSigner } from '../identity/host-signer.ts';
 import { Refusal, type RefusalReason } from '../identity/refusals.ts';
 import type { GroupId, HostId } from '../ids.ts';
+import { Admissions } from './admissions.ts';
 import { wireMajor, wireMinor } from './codec.ts';
 import { closedHere, type Lane, type Link, type LinkEnd, type LinkListener, type LinkStatistics } from './link.ts';
 import { Inbox } from './inbox.ts';
 import { decodeLinkFrame, encodeLinkFrame, isLinkFrame } from './link-codec.ts';
 import type { LinkMessage, SharedMessage } from './link-messages.ts';
-import { Liveness, type LivenessOptions } from './liveness.ts';
-import { SharedGroups } from './shared-groups.ts';
+import type { LivenessOptions } from './liveness.ts';
+import { Pulse } from './pulse.ts';
 import type { Timers } from './timers.ts';
 import type { Admission, GroupEntry, PeerDiagnosis, PeerLink, RefusalNotice, RoomOffer } from './transport.ts';
 
@@ -49,21 +49,17 @@ export interface SecureLinkListener {
 const handshakeTimeoutMs = 10_000;
 /** What the other end has to read why it is refused, before the link is cut. */
 const lingerMs = 1000;
+
 export class SecureLink implements PeerLink {
   readonly #init: SecureLinkInit;
   readonly #listener: SecureLinkListener;
   readonly #handshake: Handshake;
   readonly #link: Link;
-  readonly #groups = new SharedGroups();
-  /** When our claims to enter were sent. */
-  readonly #claimed = new Map<GroupId, Promise<void>>();
+  readonly #admissions: Admissions;
   readonly #inbox: Inbox;
-  readonly #liveness: Liveness;
+  readonly #pulse: Pulse;
   #isRefused = false;
   #proven: Proven | null = null;
-  #pings = 0;
-  #pingSentAt: number | null = null;
-  #pingMs: number | null = null;
   #stopTimer: () => void;
 
   /** @param open makes the link, given who listens to it */
@@ -76,7 +72,33 @@ export class SecureLink implements PeerLink {
         this.#fail(error);
       },
     );
-    this.#liveness = new Liveness(init.timers.now(), init.liveness);
+    const { identity, role, expected, timers, liveness, entry } = init;
+    this.#pulse = new Pulse({
+      timers,
+      liveness,
+      ask: (number) => this.#askForLife(number),
+      close: (end) => {
+        this.close(end);
+      },
+    });
+    this.#admissions = new Admissions({
+      self: identity.id,
+      entry,
+      isOpen: () => this.isOpen,
+      tell: (message) => {
+        this.#tell(message);
+      },
+      refuse: (group, reason, detail) => {
+        this.refuse(group, reason, detail);
+      },
+      met: (group) => {
+        this.#stopTimer();
+        listener.met(this, group);
+      },
+      parted: (group) => {
+        listener.parted(this, group);
+      },
+    });
     this.#link = open({
       received: (frame) => {
         this.#received(frame);
@@ -85,11 +107,11 @@ export class SecureLink implements PeerLink {
         this.#closed(end);
       },
     });
-    const { identity, role, expected } = init;
     const { binding } = this.#link;
     this.#handshake = new Handshake({ identity, role, expected, binding, major: wireMajor, minor: wireMinor });
-    this.#stopTimer = init.timers.after(handshakeTimeoutMs, () => {
-      if (!this.#isMet()) this.#refuseLink('handshake-timeout', `no handshake within ${handshakeTimeoutMs} ms`);
+    this.#stopTimer = timers.after(handshakeTimeoutMs, () => {
+      if (!this.#admissions.haveMet)
+        this.#refuseLink('handshake-timeout', `no handshake within ${handshakeTimeoutMs} ms`);
     });
     this.#tell({ kind: 'Hello', ...this.#handshake.hello() });
   }
@@ -115,22 +137,18 @@ export class SecureLink implements PeerLink {
   }
 
   admissionTo(group: GroupId): Admission | null {
-    return this.isOpen ? this.#groups.admissionTo(group) : null;
+    return this.isOpen ? this.#admissions.admissionTo(group) : null;
   }
 
   /** Whether both ends are in a group. */
   shares(group: GroupId): boolean {
-    return this.#groups.areIn(group);
-  }
-
-  #isMet(): boolean {
-    return this.#groups.all.some((group) => this.shares(group));
+    return this.#admissions.areIn(group);
   }
 
   send(frame: Uint8Array, lane: Lane): boolean {
     if (this.#proven === null || this.#isRefused) return false;
     const isSent = this.#link.send(frame, lane);
-    if (isSent) this.#liveness.sent(this.#init.timers.now());
+    if (isSent) this.#pulse.sent();
     return isSent;
   }
 
@@ -141,7 +159,7 @@ export class SecureLink implements PeerLink {
   /** A link that cannot even take a few bytes about itself is of no use. */
   #tell(message: LinkMessage): void {
     if (this.#link.state === 'closed') return;
-    this.#liveness.sent(this.#init.timers.now());
+    this.#pulse.sent();
     if (!this.#link.send(encodeLinkFrame(message), 'control')) {
       this.#link.close({ reason: 'failed', detail: 'the control lane is full' });
     }
@@ -157,46 +175,35 @@ export class SecureLink implements PeerLink {
 
   /** Asks to enter a group that is open here, unless that was done. */
   enter(group: GroupId): void {
-    const entry = this.#init.entry(group);
-    if (this.#proven === null || entry === undefined || !this.isOpen) return;
-    if (!this.#groups.ask(group)) return;
-    const place = { session: this.#proven.session, host: this.#init.identity.id };
-    const claimed = claimAdmission(entry.credentials, place, entry.member).then((claim) => {
-      if (this.isOpen && this.#groups.has(group)) this.#tell({ kind: 'Enter', ...claim });
-    });
-    this.#claimed.set(group, claimed);
+    this.#admissions.enter(group);
   }
 
   /** The group is closed here. */
   leave(group: GroupId): void {
-    if (!this.#groups.has(group)) return;
+    if (!this.#admissions.has(group)) return;
     this.#tell({ kind: 'Leave', group });
-    this.#forget(group);
+    this.#admissions.forget(group);
     this.#closeIfUnused();
   }
 
   /** A link that serves no group is of no use. */
   #closeIfUnused(): void {
-    if (this.#groups.isEmpty && this.isOpen) {
+    if (this.#admissions.areNone && this.isOpen) {
       this.close({ reason: 'closed', detail: 'the two ends share no group any more' });
     }
-  }
-
-  #forget(group: GroupId): void {
-    if (this.#groups.forget(group)) this.#listener.parted(this, group);
   }
 
   refuse(group: GroupId, reason: RefusalReason, detail: string): void {
     if (!this.isOpen) return;
     this.#tell({ kind: 'Refuse', group, reason, detail });
     const notice = this.#notice('us', group, reason, detail);
-    this.#forget(group);
+    this.#admissions.forget(group);
     this.#listener.refused(this, group, notice);
-    if (this.#groups.isEmpty) this.#linger();
+    if (this.#admissions.areNone) this.#linger();
   }
 
   #notice(by: 'us' | 'them', group: GroupId | null, reason: RefusalReason, detail: string): RefusalNotice {
-    const admission = group === null ? null : this.#groups.admissionTo(group);
+    const admission = group === null ? null : this.#admissions.admissionTo(group);
     return { peer: this.#proven?.host ?? this.#init.expected, by, reason, detail, admission };
   }
 
@@ -211,7 +218,7 @@ export class SecureLink implements PeerLink {
   #linger(): void {
     if (this.#isRefused) return;
     this.#isRefused = true;
-    for (const group of this.#groups.all) this.#forget(group);
+    this.#admissions.forgetAll();
     this.#inbox.close();
     this.#stopTimer();
     this.#stopTimer = this.#init.timers.after(lingerMs, () => {
@@ -226,35 +233,23 @@ export class SecureLink implements PeerLink {
   #closed(end: LinkEnd): void {
     this.#stopTimer();
     this.#inbox.close();
-    for (const group of this.#groups.all) this.#forget(group);
+    this.#admissions.forgetAll();
     this.#listener.closed(this, end);
   }
 
   /** To be called often: closes the link when it is dead. */
   tick(): void {
-    const now = this.#init.timers.now();
-    switch (this.#liveness.tick(now)) {
-      case 'asleep':
-        this.close({ reason: 'asleep', detail: 'this page stood still: what waited for it is stale' });
-        break;
-      case 'silent':
-        this.close({ reason: 'silent', detail: 'nothing was heard from the other end, though we asked' });
-        break;
-      case 'ask':
-        if (this.#proven === null || this.#isRefused) break;
-        this.#pingSentAt ??= now;
-        this.#tell({ kind: 'Ping', number: ++this.#pings });
-        break;
-      case 'fine':
-        break;
-    }
+    this.#pulse.tick();
+  }
+
+  #askForLife(number: number): boolean {
+    if (this.#proven === null || this.#isRefused) return false;
+    this.#tell({ kind: 'Ping', number });
+    return true;
   }
 
   #received(frame: Uint8Array): void {
-    if (!this.#liveness.heard(this.#init.timers.now())) {
-      this.close({ reason: 'asleep', detail: 'this page stood still: what waited for it is stale' });
-      return;
-    }
+    if (!this.#pulse.heard()) return;
     if (this.#isRefused) {
       this.#hearRefusal(frame);
       return;
@@ -296,20 +291,19 @@ export class SecureLink implements PeerLink {
     if (this.#proven === null) throw new Refusal('too-early', `${message.kind} before the handshake`);
     switch (message.kind) {
       case 'Enter':
-        return this.#entered(message, this.#proven);
+        return this.#admissions.check(message, this.#proven);
       case 'Entered':
-        if (this.#groups.wereLetIn(message.group)) this.#meet(message.group);
+        this.#admissions.wereLetIn(message.group);
         break;
       case 'Leave':
-        this.#forget(message.group);
+        this.#admissions.forget(message.group);
         this.#closeIfUnused();
         break;
       case 'Ping':
         this.#tell({ kind: 'Pong', number: message.number });
         break;
       case 'Pong':
-        if (this.#pingSentAt !== null) this.#pingMs = this.#init.timers.now() - this.#pingSentAt;
-        this.#pingSentAt = null;
+        this.#pulse.answered();
         break;
       default:
         if (this.admissionTo(message.group) !== null) this.#listener.told(this, message);
@@ -327,64 +321,21 @@ export class SecureLink implements PeerLink {
     const proven = await this.#handshake.takeProof(proof);
     if (!this.isOpen) return;
     this.#proven = proven;
+    this.#admissions.proven(proven);
     this.#listener.proven(this);
   }
 
   #wasRefused({ group, reason, detail }: Extract<LinkMessage, { kind: 'Refuse' }>): null {
     this.#listener.refused(this, group, this.#notice('them', group, reason, detail));
-    if (group !== null) this.#forget(group);
-    if (group === null || this.#groups.isEmpty) {
+    if (group !== null) this.#admissions.forget(group);
+    if (group === null || this.#admissions.areNone) {
       this.close({ reason: 'refused', detail: `the other end refused us: ${reason} (${detail})` });
     }
     return null;
   }
 
-  async #entered(claim: Extract<LinkMessage, { kind: 'Enter' }>, { host, session }: Proven): Promise<void> {
-    const { group, right, member } = claim;
-    const entry = this.#init.entry(group);
-    if (entry === undefined) {
-      this.refuse(group, 'no-such-group', 'this host has no such group, or has closed it');
-      return;
-    }
-    try {
-      await checkAdmission(entry.credentials, { session, host }, claim);
-      if (!member.startsWith(`${host}.`)) throw new Refusal('wrong-key', 'the member is of another host');
-      const exclusion = entry.mayEnter(host, member);
-      if (exclusion !== null) {
-        await this.#showRight(group);
-        throw new Refusal(exclusion, explain[exclusion]);
-      }
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      this.refuse(group, error.reason, error.message);
-      return;
-    }
-    if (!this.isOpen) return;
-    this.#groups.letIn(group, { member, kind: right });
-    this.#tell({ kind: 'Entered', group });
-    this.enter(group);
-    this.#meet(group);
-  }
-
-  /** Whoever is told that the group has shut him out need not believe it to somebody who has no right to say so. */
-  async #showRight(group: GroupId): Promise<void> {
-    this.enter(group);
-    await this.#claimed.get(group);
-  }
-
-  #meet(group: GroupId): void {
-    if (!this.isOpen || !this.shares(group)) return;
-    this.#stopTimer();
-    this.#listener.met(this, group);
-  }
-
   async diagnose(): Promise<NonNullable<PeerDiagnosis['link']>> {
     const statistics: LinkStatistics = this.#link.statistics();
-    return { ...(await this.#link.path()), ...statistics, pingMs: this.#pingMs };
+    return { ...(await this.#link.path()), ...statistics, pingMs: this.#pulse.roundTripMs };
   }
 }
-
-const explain = {
-  'removed-incarnation': 'that member was removed from the group: join again, as another one',
-  'banned-key': 'that key is banned from the group',
-} as const;
