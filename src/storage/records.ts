@@ -18,7 +18,7 @@ import { decode, encode } from '../encoding/msgpack.ts';
 import { RaftError } from '../errors.ts';
 import type { LogChange } from './batch.ts';
 
-export const formatVersion: number = 3;
+export const formatVersion = 3;
 const headerBytes = 5;
 const checksumBytes = 4;
 
