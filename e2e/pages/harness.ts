@@ -23,6 +23,9 @@ import {
   type TabOptions,
 } from '../../src/index.ts';
 
+/** Put here by a test, before anything of the page runs. */
+const { webrtcOfTest = 'simple-peer' } = globalThis as { readonly webrtcOfTest?: NonNullable<TabOptions['webrtc']> };
+
 /** Appends what it is told; a command of any size does. The Node members of the tests have the same. */
 const list = defineMachine({
   name: 'e2e list',
@@ -37,7 +40,7 @@ const list = defineMachine({
 type List = Group<readonly string[], string | Uint8Array, number>;
 
 /** Of the tab; changed before the first use. */
-let tabOptions: TabOptions = { iceServers: [] };
+let tabOptions: TabOptions = { iceServers: [], webrtc: webrtcOfTest };
 
 const options = () => ({ machine: list, ...tabOptions });
 

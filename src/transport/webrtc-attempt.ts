@@ -2,9 +2,9 @@
  * One attempt to reach another host over WebRTC, from the first signal to an open link. It comes through stages, each with
  * a time-out of its own, so that a failure says how far it came.
  */
-import type { Connect, Connection } from './connection.ts';
+import type { Connect, Connection, ConnectionEnd } from './connection.ts';
 import type { Signal } from './introduction.ts';
-import { type LinkEnd, type LinkListener } from './link.ts';
+import type { LinkListener } from './link.ts';
 import type { Timers } from './timers.ts';
 import { WebRtcLink } from './webrtc-link.ts';
 
@@ -85,8 +85,8 @@ export class WebRtcAttempt {
         this.#received(message);
       },
       drained: () => this.#link?.drained(),
-      closed: (detail) => {
-        this.#closed(detail);
+      closed: (end) => {
+        this.#closed(end);
       },
     });
     this.#watch(this.#connection.peerConnection);
@@ -106,12 +106,20 @@ export class WebRtcAttempt {
       if (!this.#hasCandidates()) this.#fail('no-candidates', noCandidatesDetail);
     };
     connection.addEventListener('iceconnectionstatechange', () => {
-      const state = connection.iceConnectionState;
-      if (this.#stage === 'ice' && (state === 'connected' || state === 'completed')) this.#enter('channels');
+      this.#lookForWay();
     });
     connection.addEventListener('icegatheringstatechange', () => {
       if (connection.iceGatheringState === 'complete') this.#init.timers.after(lateCandidatesMs, lookForCandidates);
     });
+  }
+
+  /**
+   * Asked with each stage, too, and before anything is given up: where answers are made, a way may be found before ours is
+   * out, and not every stack tells of it.
+   */
+  #lookForWay(): void {
+    const { iceConnectionState: state } = this.#connection.peerConnection;
+    if (this.#stage === 'ice' && (state === 'connected' || state === 'completed')) this.#enter('channels');
   }
 
   #enter(stage: Stage): void {
@@ -122,10 +130,14 @@ export class WebRtcAttempt {
     this.#stopTimer = this.#init.timers.after(limit, () => {
       this.#timedOut(limit);
     });
+    this.#lookForWay();
   }
 
   #timedOut(limit: number): void {
-    switch (this.#stage) {
+    const stage = this.#stage;
+    this.#lookForWay();
+    if (this.#stage !== stage) return;
+    switch (stage) {
       case 'signaling':
         this.#fail('no-signaling', `no answer to the offer came through signaling within ${limit} ms`);
         break;
@@ -182,14 +194,10 @@ export class WebRtcAttempt {
     else this.#fail('channels-failed', 'the other end sent a flood before both channels were open');
   }
 
-  #closed(detail: string): void {
-    if (this.#link !== null) {
-      const reason: LinkEnd['reason'] =
-        this.#connection.peerConnection.connectionState === 'failed' ? 'failed' : 'closed-by-peer';
-      this.#link.close({ reason, detail });
-      return;
-    }
-    this.#fail(this.#stage === 'channels' ? 'channels-failed' : 'ice-failed', detail);
+  #closed(end: ConnectionEnd): void {
+    this.#lookForWay();
+    if (this.#link !== null) this.#link.close(end);
+    else this.#fail(this.#stage === 'channels' ? 'channels-failed' : 'ice-failed', end.detail);
   }
 
   #fail(reason: AttemptFailure['reason'], detail: string): void {
