@@ -48,6 +48,21 @@ test('a link between two tabs ends when one of them is gone without a word', asy
   await expect.poll(ends).toEqual(['closed-by-peer']);
 });
 
+test('ICE servers that are none are refused at once, and the tab may try again', async ({
+  browserContext,
+  harness: address,
+  broker,
+}) => {
+  const page = await open(browserContext, address, { iceServers: [{ urls: 'turn:turn.example' }] });
+  const create = () =>
+    page.evaluate((url) => harness.create(url, 1).catch((error: unknown) => harness.describe(error)), broker.url);
+  expect(await create()).toBe('INVALID_ARGUMENT not-done');
+  await page.evaluate(() => {
+    harness.configure({ iceServers: [] });
+  });
+  expect(await create()).toContain('#');
+});
+
 test('a Node member and three tabs form one group', async ({ browserContext, harness, broker, webrtc }) => {
   const pages = [
     await open(browserContext, harness),

@@ -140,7 +140,8 @@ export async function createGroup<State, Command, Result, Value = unknown>(
  * Joins a group by its invite; a tab that has a member of it already opens that one. Who comes before the founding is one
  * of the founding members while there is room; who comes later becomes a learner. The group's `stopped` event says
  * GROUP_FULL when it takes no more learners, REMOVED when this tab's member was removed, and BANNED when this tab was banned.
- * @throws RaftError INVALID_INVITE, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
+ * @throws RaftError INVALID_INVITE, INVALID_ARGUMENT, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED,
+ *   STORAGE_CORRUPT
  */
 export async function joinGroup<State, Command, Result, Value = unknown>(
   options: JoinOptions<State, Command, Result, Value>,
@@ -154,7 +155,8 @@ export async function joinGroup<State, Command, Result, Value = unknown>(
 /**
  * Opens a group that this tab has a member of, from its storage: no invite, no signaling server and no other member is
  * needed to see the state as this member last knew it.
- * @throws RaftError NO_SUCH_GROUP, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
+ * @throws RaftError NO_SUCH_GROUP, INVALID_ARGUMENT, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED,
+ *   STORAGE_CORRUPT
  */
 export async function openGroup<State, Command, Result, Value = unknown>(
   options: ReopenOptions<State, Command, Result, Value>,

@@ -27,7 +27,7 @@ export interface NodeJoinOptions<State, Command, Result, Value = unknown> extend
 /**
  * Joins a group by its invite, on a host of its own, which is closed with the group. For several groups on one host, open
  * it with `openNodeHost`.
- * @throws RaftError INVALID_INVITE, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
+ * @throws RaftError INVALID_INVITE, INVALID_ARGUMENT, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
  */
 export async function joinGroup<State, Command, Result, Value = unknown>(
   options: NodeJoinOptions<State, Command, Result, Value>,
