@@ -325,8 +325,8 @@ export class Member<State, Command, Result> {
     if (this.#stopped === null && this.#raft.durableCommit >= this.#raft.commit) this.#commitSaved?.();
   }
 
-  /** Has no part of the log yet: whoever has one was a member when it came. */
-  get isNew(): boolean {
+  /** Holds nothing of the group yet. */
+  get isEmpty(): boolean {
     return this.#raft.lastIndex === 0;
   }
 

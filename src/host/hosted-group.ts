@@ -3,7 +3,7 @@
  * many hosts have asked to join as the group is to have members, makes the list of them durable, and only then tells
  * anybody. Everybody else who is on the list takes it from a member, makes it durable, and starts from it, so that all start
  * alike (M15). From then on this host's member is at work. Who comes later starts from nothing, and asks the leader to be let
- * in until the first entry of the log has come, with which it learns the rest.
+ * in until the log tells it that it is.
  */
 import type { RaftOptions } from '../core/options.ts';
 import { emptyState } from '../core/raft.ts';
@@ -58,7 +58,7 @@ export interface HostedGroupInit<State, Command, Result> {
 }
 
 export interface HostedGroupListener extends MemberListener {
-  /** The group does not let this host in, which is to forget it. */
+  /** The group does not let this host in, which holds nothing of it, and is to forget it. */
   excluded(): void;
   /** There is no member at work here any more. */
   stopped(): void;
@@ -304,10 +304,8 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     else this.#init.listener.statusChanged();
   }
 
-  /** Whoever was never in forgets the group, and may come again as somebody else; other members keep what they have. */
   #shutOut(exclusion: Exclusion): void {
-    if (this.#entrance.isJoining) this.#exclude(expelled(exclusion));
-    else this.stop(expelled(exclusion));
+    this.#exclude(expelled(exclusion));
   }
 
   /** False for a message that its link does not vouch for. */
@@ -422,9 +420,10 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     return this.#sendFrame(link, message, 'control');
   }
 
+  /** Who holds nothing of the group forgets it, and may come again as somebody else; all others keep what they have. */
   #exclude(reason: RaftError): void {
     if (this.#stopped !== null) return;
-    this.#init.listener.excluded();
+    if (this.#member?.isEmpty ?? true) this.#init.listener.excluded();
     this.stop(reason);
   }
 
