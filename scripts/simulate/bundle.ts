@@ -1,6 +1,6 @@
 /**
- * The worker as one plain script. What runs through tsx gives every function its name anew whenever one is made, which is
- * a sixth of the speed of a simulation; and each worker would load a hundred files by itself.
+ * The worker as one plain script. What runs through tsx gives every function its name anew whenever one is made, which costs
+ * a simulation a sixth of its speed; and each worker would load a hundred files by itself.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
