@@ -4,6 +4,7 @@ import type { Mutant } from '../../src/simulation/mutant.ts';
 import { mutants } from '../../src/simulation/mutants.ts';
 import { drawPlan, type Plan } from '../../src/simulation/plan.ts';
 import { type RegisterReport, runPlan } from '../../src/simulation/run.ts';
+import { loadedPlan, type LoadName } from './loads.ts';
 
 /** Fewer are no examination: a run goes on until it has as many. */
 export const minSteps = 5_000;
@@ -22,7 +23,14 @@ export interface MutantJob {
   readonly maxSeeds: number;
 }
 
-export type Job = RunJob | MutantJob;
+/** A run under a load of a known size. */
+export interface LoadJob {
+  readonly kind: 'load';
+  readonly load: LoadName;
+  readonly seed: number;
+}
+
+export type Job = RunJob | LoadJob | MutantJob;
 
 export interface RunResult extends Omit<RegisterReport, 'history' | 'faults'> {
   readonly kind: 'run';
@@ -44,7 +52,14 @@ export interface MutantResult {
 export type JobResult = RunResult | MutantResult;
 
 export function perform(job: Job): JobResult {
-  return job.kind === 'run' ? runSeed(job) : huntMutant(job);
+  switch (job.kind) {
+    case 'run':
+      return runSeed(job);
+    case 'load':
+      return resultOf(runPlan(loadedPlan(job.load, job.seed)), null);
+    case 'mutant':
+      return huntMutant(job);
+  }
 }
 
 function runSeed({ seed, members }: RunJob): RunResult {
