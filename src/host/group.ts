@@ -6,9 +6,11 @@ import type { LogEntry } from '../group/member-status.ts';
 import type { GroupId } from '../ids.ts';
 import type { CommittedCommand } from '../machine/replicated.ts';
 import type { GroupDiagnosis } from '../transport/transport.ts';
+import { throwIfAborted, unlessAborted } from './abort.ts';
 import { type CallOptions, Calls } from './calls.ts';
 import { Conditions } from './conditions.ts';
-import { type CommandsOptions, followCommands } from './following.ts';
+import { type CommandsOptions, followCommands } from './commands.ts';
+import { Closable } from './dispose.ts';
 import type { GroupMember } from './group-member.ts';
 import { GroupPresence } from './group-presence.ts';
 import type { HostedGroupListener } from './hosted-group.ts';
@@ -60,7 +62,7 @@ export interface GroupInit<Value> {
   readonly actions: GroupActions;
 }
 
-export class Group<State, Command, Result, Value = unknown> {
+export class Group<State, Command, Result, Value = unknown> extends Closable {
   readonly id: GroupId;
   /** This member's id. */
   readonly memberId: NodeId;
@@ -89,6 +91,7 @@ export class Group<State, Command, Result, Value = unknown> {
   #isOver = false;
 
   constructor({ id, memberId, invite, readOnlyInvite, clock, presence, actions }: GroupInit<Value>) {
+    super();
     this.id = id;
     this.memberId = memberId;
     this.invite = invite;
@@ -191,8 +194,9 @@ export class Group<State, Command, Result, Value = unknown> {
    * Why are we not connected, for each host of the group that was seen: no signaling, no candidates, ICE failed, handshake
    * refused, another version. For those that we are connected to: the way of the bytes, its round trip, and how many.
    */
-  diagnose(): Promise<GroupDiagnosis> {
-    return this.#actions.diagnose();
+  async diagnose({ signal }: Pick<CallOptions, 'signal'> = {}): Promise<GroupDiagnosis> {
+    throwIfAborted(signal);
+    return unlessAborted(signal, this.#actions.diagnose());
   }
 
   /** The last entries of this member's log, in order; for tools and demonstrations. */
