@@ -21,7 +21,7 @@ import { type PendingCommand, type Proposed, Proposing } from './proposing.ts';
 import { type ReadOptions, Reading, type ReadResult } from './reading.ts';
 import { selected } from './select.ts';
 import { callGuarded, type ReadableStore, Source } from './source.ts';
-import type { GroupStatus } from './status.ts';
+import { groupStatus, type GroupStatus, QuorumWatch } from './status.ts';
 
 export interface GroupEvents<State, Command, Result> {
   /** The state is another one. */
@@ -88,6 +88,7 @@ export class Group<State, Command, Result, Value = unknown> extends Closable {
   #member: GroupMember<State, Command, Result> | null = null;
   #presence: Presence<Value> | null = null;
   #status: GroupStatus | null = null;
+  readonly #quorum: QuorumWatch;
   #isOver = false;
 
   constructor({ id, memberId, invite, readOnlyInvite, clock, presence, actions }: GroupInit<Value>) {
@@ -97,6 +98,7 @@ export class Group<State, Command, Result, Value = unknown> extends Closable {
     this.invite = invite;
     this.readOnlyInvite = readOnlyInvite;
     this.#clock = clock;
+    this.#quorum = new QuorumWatch(clock);
     this.#actions = actions;
     this.#presenceDefinition = presence;
     const member = (): GroupMember<State, Command, Result> => this.#here;
@@ -151,6 +153,7 @@ export class Group<State, Command, Result, Value = unknown> extends Closable {
   #changed(): void {
     if (this.#member === null) return;
     this.#status = null;
+    this.#quorum.look(this.#member.hasQuorum);
     if (this.#isOver) return;
     this.#isOver = this.#member.stopped !== null;
     for (const source of Object.values(this.#sources)) source.touch();
@@ -186,7 +189,10 @@ export class Group<State, Command, Result, Value = unknown> extends Closable {
 
   /** How the group is doing, as this member sees it: the same object until something in it is different. */
   status(): GroupStatus {
-    this.#status ??= this.#here.status();
+    if (this.#status === null) {
+      const here = this.#here;
+      this.#status = groupStatus(here.status(), this.#quorum.look(here.hasQuorum), here.isMajorityLinked);
+    }
     return this.#status;
   }
 
