@@ -19,6 +19,7 @@ import { Turns } from '../storage/turns.ts';
 import type { Storage } from '../storage/storage.ts';
 import { type Addressed, decodeFrame, UnknownKind, wireMinor } from '../transport/codec.ts';
 import type { Connector, ConnectorFactory, PeerLink } from '../transport/transport.ts';
+import { Closable } from './dispose.ts';
 import { Group } from './group.ts';
 import { HostedGroup, type HostedGroupListener } from './hosted-group.ts';
 import { definePresence, type PresenceDefinition } from './presence-definition.ts';
@@ -57,7 +58,7 @@ interface OpenGroup {
   readonly leave: () => void;
 }
 
-export class Host {
+export class Host extends Closable {
   readonly id: HostId;
   readonly #parts: HostParts;
   readonly #connector: Connector;
@@ -70,6 +71,7 @@ export class Host {
   #isClosed = false;
 
   constructor(parts: HostParts) {
+    super();
     this.id = parts.database.host;
     this.#parts = parts;
     const { estimateStorage = () => Promise.resolve(null), clock } = parts;

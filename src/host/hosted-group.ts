@@ -41,7 +41,7 @@ import { expelled, mayReaderSend } from './admission.ts';
 import { Door, type Seat } from './door.ts';
 import { Entrance } from './entrance.ts';
 import type { GroupMember } from './group-member.ts';
-import type { GroupStatus } from './status.ts';
+import type { GroupFacts } from './status.ts';
 
 export interface HostedGroupInit<State, Command, Result> {
   readonly record: GroupRecord;
@@ -241,15 +241,24 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     return this.#member?.state ?? this.#init.machine.initial;
   }
 
-  status(): GroupStatus {
+  get hasQuorum(): boolean {
+    return this.#member?.hasQuorum === true && !this.#entrance.isJoining;
+  }
+
+  get isMajorityLinked(): boolean {
+    return this.#member?.isMajorityLinked === true;
+  }
+
+  status(): GroupFacts {
     const { stopped } = this;
     const member = this.#member?.status() ?? null;
     const { missing } = this.#entrance;
     const storage = this.#init.storageUse();
-    return { phase: this.#phase, signaling: this.#signaling, missing, member, storage, stopped };
+    const { durability } = this.#init.storage;
+    return { phase: this.#phase, signaling: this.#signaling, missing, member, durability, storage, stopped };
   }
 
-  get #phase(): GroupStatus['phase'] {
+  get #phase(): GroupFacts['phase'] {
     if (this.stopped !== null) return 'stopped';
     if (this.#member === null) return 'founding';
     return this.#entrance.isJoining ? 'joining' : 'running';

@@ -1,9 +1,10 @@
 /** Flotilla in Node: a process is a member of a group like any tab. Needs the package @roamhq/wrtc beside this one. */
+import { openUnlessAborted } from '../host/abort.ts';
 import type { Group } from '../host/group.ts';
 import type { Host } from '../host/host.ts';
 import type { PresenceDefinition } from '../host/presence-definition.ts';
 import { randomBytes } from '../identity/crypto.ts';
-import { decodeInvite } from '../identity/invite.ts';
+import { decodeInvite, type Invite } from '../identity/invite.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import type { Database, GroupRecord } from '../storage/database.ts';
 import { type RestoreAs, restoreStore } from '../storage/restoring.ts';
@@ -22,18 +23,28 @@ export interface NodeJoinOptions<State, Command, Result, Value = unknown> extend
   readonly presence?: PresenceDefinition<Value>;
   /** The invite, or a URL that has it as its fragment. */
   readonly invite: string;
+  /** Gives up on it: a group that is open by then is closed again. */
+  readonly signal?: AbortSignal;
 }
 
 /**
  * Joins a group by its invite, on a host of its own, which is closed with the group. For several groups on one host, open
  * it with `openNodeHost`.
- * @throws RaftError INVALID_INVITE, INVALID_ARGUMENT, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
+ * @throws RaftError INVALID_INVITE, INVALID_ARGUMENT, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED,
+ *   STORAGE_CORRUPT, ABORTED
  */
 export async function joinGroup<State, Command, Result, Value = unknown>(
   options: NodeJoinOptions<State, Command, Result, Value>,
 ): Promise<Group<State, Command, Result, Value>> {
-  const { machine, presence } = options;
   const invite = decodeInvite(options.invite);
+  return openUnlessAborted(options.signal, () => join(options, invite), 'unknown');
+}
+
+async function join<State, Command, Result, Value>(
+  options: NodeJoinOptions<State, Command, Result, Value>,
+  invite: Invite,
+): Promise<Group<State, Command, Result, Value>> {
+  const { machine, presence } = options;
   let close = (): void => undefined;
   const host: Host = await openNodeHost(options, {
     idle: () => {

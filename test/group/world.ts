@@ -260,7 +260,9 @@ export class World<State, Command, Result> {
         },
       },
     });
-    for (const other of this.seats.keys()) if (other !== name) this.#link(name, other);
+    for (const [other, { member }] of this.seats) {
+      if (other !== name && member.stopped === null) this.#link(name, other);
+    }
   }
 
   #link(one: string, other: string): void {
