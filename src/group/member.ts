@@ -303,6 +303,11 @@ export class Member<State, Command, Result> {
     });
   }
 
+  /** Whether a read on a lease would be answered now, without asking anybody. */
+  get holdsLease(): boolean {
+    return this.#raft.holdsLease && !this.#pacer.isBehind(this.#clock.now());
+  }
+
   /** The configuration in force here. */
   get configuration(): Configuration {
     return this.#raft.configuration;
