@@ -28,6 +28,9 @@ export function GroupPage({ group }: { readonly group: DemoGroup }): ReactElemen
         <p className="card start">Waiting for the leader of the group to let this tab in as a learner.</p>
       ) : (
         <>
+          {status.phase === 'running' && status.noLeader !== null && (
+            <p className="quiet">No leader: {withNames(status.noLeader, names)}.</p>
+          )}
           <section aria-label="Members" className="members">
             {members.map((member) => (
               <MemberCard key={member.id} member={member} name={names.get(member.id) ?? member.id} names={names} />
@@ -48,6 +51,11 @@ export function GroupPage({ group }: { readonly group: DemoGroup }): ReactElemen
       )}
     </>
   );
+}
+
+/** A sentence about members, with their names in place of their ids. */
+function withNames(sentence: string, names: ReadonlyMap<NodeId, string>): string {
+  return [...names].reduce((text, [id, name]) => text.replaceAll(id, name), sentence);
 }
 
 /** The tab strip tells who leads. */
@@ -79,9 +87,14 @@ function Toolbar({ group, status }: { readonly group: DemoGroup; readonly status
           signaling {status.signaling}
         </span>
         {status.member !== null && (
-          <span className={`chip ${status.member.durability === 'strict' ? 'good' : 'plain'}`}>
-            durability {status.member.durability}
-          </span>
+          <>
+            <span className={`chip ${status.quorum.reached ? 'good' : 'warn'}`}>
+              {status.quorum.reached ? 'quorum' : 'no quorum'}
+            </span>
+            <span className={`chip ${status.durability === 'strict' ? 'good' : 'plain'}`}>
+              durability {status.durability}
+            </span>
+          </>
         )}
       </p>
       <div className="buttons">

@@ -17,12 +17,16 @@ import { servesExample } from './example.ts';
 import { createSignalingServer, type SignalingServer } from '../signaling-server/index.ts';
 
 export interface TestFixtures {
+  /** What WebRTC is driven with, in pages of the harness and in Node: of the project that a test runs in. */
+  readonly webrtc: WebRtcKind;
   readonly broker: SignalingServer;
   readonly profile: string;
   readonly browserContext: BrowserContext;
   /** Opens a tab of the demo: its first page, or wherever an address says. */
   readonly openTab: (address?: string) => Promise<Page>;
 }
+
+export type WebRtcKind = 'simple-peer' | 'bare';
 
 export interface WorkerFixtures {
   /** The signaling server of the README's example. */
@@ -71,8 +75,12 @@ export const test: FlotillaTest = base.extend<TestFixtures, WorkerFixtures>({
     await use(profile);
     rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
   },
-  browserContext: async ({ profile }, use) => {
+  webrtc: ['simple-peer', { option: true }],
+  browserContext: async ({ profile, webrtc }, use) => {
     const context = await openBrowser(profile);
+    await context.addInitScript((kind) => {
+      Object.assign(globalThis, { webrtcOfTest: kind });
+    }, webrtc);
     await use(context);
     await context.close();
   },

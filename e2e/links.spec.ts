@@ -5,7 +5,7 @@ import { decodeInvite } from '../src/identity/invite.ts';
 import type { RefusalReason } from '../src/index.ts';
 import type { HostId } from '../src/ids.ts';
 import { joinGroup } from '../src/node/index.ts';
-import { encodeFrame } from '../src/transport/codec.ts';
+import { encodeFrame, wireMajor } from '../src/transport/codec.ts';
 import { expect, test } from './fixtures.ts';
 import { type Intruder, intrude, type IntruderInit, inTheMiddle, newSigner, tapped } from './intruder.ts';
 import { list } from './machine.ts';
@@ -48,14 +48,29 @@ test('a link between two tabs ends when one of them is gone without a word', asy
   await expect.poll(ends).toEqual(['closed-by-peer']);
 });
 
-test('a Node member and three tabs form one group', async ({ browserContext, harness, broker }) => {
+test('ICE servers that are none are refused at once, and the tab may try again', async ({
+  browserContext,
+  harness: address,
+  broker,
+}) => {
+  const page = await open(browserContext, address, { iceServers: [{ urls: 'turn:turn.example' }] });
+  const create = () =>
+    page.evaluate((url) => harness.create(url, 1).catch((error: unknown) => harness.describe(error)), broker.url);
+  expect(await create()).toBe('INVALID_ARGUMENT not-done');
+  await page.evaluate(() => {
+    harness.configure({ iceServers: [] });
+  });
+  expect(await create()).toContain('#');
+});
+
+test('a Node member and three tabs form one group', async ({ browserContext, harness, broker, webrtc }) => {
   const pages = [
     await open(browserContext, harness),
     await open(browserContext, harness),
     await open(browserContext, harness),
   ];
   const invite = await gather(pages, broker.url, 4);
-  const node = await joinGroup({ machine: list, invite });
+  const node = await joinGroup({ machine: list, invite, webrtc });
   try {
     await Promise.all(pages.map(untilLed));
     for (const [i, page] of pages.entries()) expect(await propose(page, `tab ${i}`)).toMatchObject({ result: i + 1 });
@@ -176,6 +191,19 @@ test.describe('into a live group of three tabs nobody gets', () => {
   test('who sits between a member and a newcomer, with certificates of his own, as a lying broker can', async () => {
     const newcomer = await enter({ connect: inTheMiddle });
     await refusedByAll(newcomer, 'swapped-fingerprint');
+  });
+
+  test('who speaks another major version of the wire format: the diagnosis says so', async () => {
+    // Behind the byte of the lane and that of the array: the version, first of all in every frame.
+    const another = tapped((message) => (message[2] === wireMajor ? message.with(2, wireMajor + 1) : message));
+    const intruder = await enter({ connect: another });
+    await refusedByAll(intruder, 'version');
+    for (const page of pages) {
+      const { peers = [] } = (await diagnose(page)) ?? {};
+      const mismatch = peers.find(({ host }) => host === intruder.signer.id);
+      expect(mismatch?.state).toBe('version-mismatch');
+      expect(mismatch?.detail).toContain(`the other end speaks version ${wireMajor + 1}`);
+    }
   });
 
   test('who has a read-only invite, and proposes or votes', async ({ browserContext, harness: address }) => {

@@ -2,7 +2,7 @@
  * `npm run simulate`: groups in virtual time, from seeds, with everything going wrong and every checker watching. Either
  * many seeds, over all cores; or one, again, with its story; or known bugs put back, to see that they are caught.
  */
-import { mutants as knownMutants } from '../src/simulation/mutants.ts';
+import { mutants as knownMutants } from '../src/simulation/mutants/all.ts';
 import { commandLine, flag, maxSeed, oneOf, text, usageError, wholeNumber } from './command-line.ts';
 import { examineMutants } from './simulate/examination.ts';
 import { runMany } from './simulate/many.ts';

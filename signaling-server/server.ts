@@ -30,7 +30,7 @@ const goldenRatio = 0.618_033_988_75;
 
 const brokerIsClosing: Refusal = { code: 'draining', message: 'the broker is closing' };
 
-export interface SignalingServer {
+export interface SignalingServer extends AsyncDisposable {
   /** Where clients connect, for example `ws://127.0.0.1:8787`. */
   readonly url: string;
   /** Where the metrics are, for example `http://127.0.0.1:8787/metrics`; null if they are not served. */
@@ -193,6 +193,10 @@ class Broker implements SignalingServer {
       this.#whenEmpty = step;
       step();
     });
+    return this.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 

@@ -3,16 +3,20 @@
  * invite, and opened again by whoever has a member of it already.
  */
 import { RaftError } from './errors.ts';
+import { openUnlessAborted, throwIfAborted, unlessAborted } from './host/abort.ts';
+import { checkedSignaling, checkFounders, checkId, checkMachine } from './host/arguments.ts';
 import type { BrowserHostOptions } from './host/browser-host.ts';
 import type { Group } from './host/group.ts';
-import { decodeInvite, isSignalingAddress } from './identity/invite.ts';
+import type { Host } from './host/host.ts';
+import { decodeInvite } from './identity/invite.ts';
 import { deriveRoomKey } from './identity/room.ts';
 import type { RoomWaiting } from './host/room.ts';
 import { useHost } from './host/tab.ts';
 import type { PresenceDefinition } from './host/presence-definition.ts';
 import { type RestoreAs, restoreKinds } from './storage/restoring.ts';
-import { type GroupId, isGroupId } from './ids.ts';
-import { type MachineDefinition, maxMachineNameLength } from './machine/machine.ts';
+import type { GroupId } from './ids.ts';
+import type { GroupRecord } from './storage/database.ts';
+import type { MachineDefinition } from './machine/machine.ts';
 
 export type { MemberKind } from './core/configuration.ts';
 export type { RoleName } from './core/trace.ts';
@@ -21,7 +25,7 @@ export { type Outcome, RaftError, type RaftErrorCode } from './errors.ts';
 export type { LogEntry, MemberStatus } from './group/member-status.ts';
 export type { PeerStatus } from './group/peers.ts';
 export type { CallOptions } from './host/calls.ts';
-export type { CommandsOptions } from './host/following.ts';
+export type { CommandsOptions } from './host/commands.ts';
 export type { Group, GroupEvents, SelectOptions } from './host/group.ts';
 export type { ReadableStore } from './host/source.ts';
 export type { GroupStatus } from './host/status.ts';
@@ -56,6 +60,8 @@ export interface OpenOptions<State, Command, Result, Value = unknown> extends Ta
   readonly machine: MachineDefinition<State, Command, Result>;
   /** What members show of themselves beside it; left out, it is plain data that nobody checks. */
   readonly presence?: PresenceDefinition<Value>;
+  /** Gives up on it: a group that is open by then is closed again. */
+  readonly signal?: AbortSignal;
 }
 
 export interface CreateOptions<State, Command, Result, Value = unknown> extends OpenOptions<
@@ -104,7 +110,6 @@ export interface RoomOptions<State, Command, Result, Value = unknown> extends Op
   readonly id?: GroupId;
   /** Called whenever something changes while the room's group is still to be found, or founded. */
   readonly waiting?: (state: RoomWaiting) => void;
-  readonly signal?: AbortSignal;
 }
 
 export interface ReopenOptions<State, Command, Result, Value = unknown> extends OpenOptions<
@@ -117,13 +122,15 @@ export interface ReopenOptions<State, Command, Result, Value = unknown> extends 
   readonly id?: GroupId;
 }
 
+export interface TabCallOptions extends TabOptions {
+  readonly signal?: AbortSignal;
+}
+
 /** A group that this tab has a member of. */
 export interface StoredGroup {
   readonly id: GroupId;
   readonly machine: string;
 }
-
-const maxFounders = 9;
 
 /** Public STUN servers, which tell a host its address as others see it. */
 const defaultIceServers: readonly RTCIceServer[] = [{ urls: 'stun:stun.l.google.com:19302' }];
@@ -139,32 +146,11 @@ function tabOptions({
   return { storage, durability, iceServers, iceTransportPolicy, tabLinks, webrtc };
 }
 
-function checkMachine({ name }: { readonly name: string }): void {
-  if (typeof name !== 'string' || name === '' || name.length > maxMachineNameLength) {
-    throw new RaftError('INVALID_ARGUMENT', `the machine's name must have 1 to ${maxMachineNameLength} characters`);
-  }
-}
-
-/** Null where there is to be no signaling server. */
-function checkedSignaling(signaling: string | undefined): string | null {
-  if (signaling === undefined) return null;
-  if (isSignalingAddress(signaling)) return signaling;
-  throw new RaftError('INVALID_ARGUMENT', `signaling must be an address like ws://localhost:8787, not ${signaling}`);
-}
-
-function checkFounders(founders: number): void {
-  if (Number.isSafeInteger(founders) && founders >= 1 && founders <= maxFounders) return;
-  throw new RaftError('INVALID_ARGUMENT', `founders must be a whole number from 1 to ${maxFounders}, not ${founders}`);
-}
-
-function checkId(id: GroupId | undefined): void {
-  if (id !== undefined && !isGroupId(id)) throw new RaftError('INVALID_ARGUMENT', `${String(id)} is no id of a group`);
-}
-
 /**
  * Creates a group with a new id. It is founded when `founders` members are there, which vote; give them its `invite`. Whoever
  * comes later becomes a learner. Commands can be proposed at once, and wait for the founding.
- * @throws RaftError INVALID_ARGUMENT, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
+ * @throws RaftError INVALID_ARGUMENT, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT, ABORTED: `unknown` when
+ *   the group may be stored in this tab all the same
  */
 export async function createGroup<State, Command, Result, Value = unknown>(
   options: CreateOptions<State, Command, Result, Value>,
@@ -173,14 +159,17 @@ export async function createGroup<State, Command, Result, Value = unknown>(
   checkMachine(machine);
   const signaling = checkedSignaling(options.signaling);
   checkFounders(founders);
-  return useHost(tabOptions(options), (host) => host.create(machine, signaling, founders, { presence }));
+  const create = (): Promise<Group<State, Command, Result, Value>> =>
+    useHost(tabOptions(options), (host) => host.create(machine, signaling, founders, { presence }));
+  return openUnlessAborted(options.signal, create, 'unknown');
 }
 
 /**
  * Joins a group by its invite; a tab that has a member of it already opens that one. Who comes before the founding is one
  * of the founding members while there is room; who comes later becomes a learner. The group's `stopped` event says
  * GROUP_FULL when it takes no more learners, REMOVED when this tab's member was removed, and BANNED when this tab was banned.
- * @throws RaftError INVALID_INVITE, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
+ * @throws RaftError INVALID_INVITE, INVALID_ARGUMENT, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED,
+ *   STORAGE_CORRUPT, ABORTED: `unknown` when the group may be stored in this tab all the same
  */
 export async function joinGroup<State, Command, Result, Value = unknown>(
   options: JoinOptions<State, Command, Result, Value>,
@@ -188,7 +177,9 @@ export async function joinGroup<State, Command, Result, Value = unknown>(
   const { machine, presence } = options;
   checkMachine(machine);
   const invite = decodeInvite(options.invite);
-  return useHost(tabOptions(options), (host) => host.join(machine, invite, { presence }));
+  const join = (): Promise<Group<State, Command, Result, Value>> =>
+    useHost(tabOptions(options), (host) => host.join(machine, invite, { presence }));
+  return openUnlessAborted(options.signal, join, 'unknown');
 }
 
 /**
@@ -209,15 +200,19 @@ export async function openRoom<State, Command, Result, Value = unknown>(
   checkFounders(founders);
   checkId(id);
   const signaling = checkedSignaling(options.signaling);
-  const key = await deriveRoomKey(name, password);
   const request = { signaling, founders, wanted: id ?? null, ...(waiting && { waiting }), ...(signal && { signal }) };
-  return useHost(tabOptions(options), (host) => host.openRoom(machine, key, request, { presence }));
+  const enter = async (): Promise<Group<State, Command, Result, Value>> => {
+    const key = await deriveRoomKey(name, password);
+    return useHost(tabOptions(options), (host) => host.openRoom(machine, key, request, { presence }));
+  };
+  return openUnlessAborted(signal, enter, 'unknown');
 }
 
 /**
  * Opens a group that this tab has a member of, from its storage: no invite, no signaling server and no other member is
  * needed to see the state as this member last knew it.
- * @throws RaftError NO_SUCH_GROUP, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
+ * @throws RaftError NO_SUCH_GROUP, INVALID_ARGUMENT, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED,
+ *   STORAGE_CORRUPT, ABORTED
  */
 export async function openGroup<State, Command, Result, Value = unknown>(
   options: ReopenOptions<State, Command, Result, Value>,
@@ -225,24 +220,29 @@ export async function openGroup<State, Command, Result, Value = unknown>(
   const { machine, id, presence } = options;
   checkMachine(machine);
   checkId(id);
-  return useHost(tabOptions(options), async (host) => {
-    const records = await host.groups();
-    const found = records.filter((record) =>
-      id === undefined ? record.machine === machine.name : record.group === id,
+  const open = (): Promise<Group<State, Command, Result, Value>> =>
+    useHost(tabOptions(options), async (host) =>
+      host.open(machine, await storedGroup(host, machine, id), { presence }),
     );
-    const [record, another] = found;
-    if (record === undefined) {
-      throw new RaftError('NO_SUCH_GROUP', 'this tab has no such group: create one, or join one by its invite');
-    }
-    if (another !== undefined) {
-      const ids = found.map(({ group }) => group).join(', ');
-      throw new RaftError('INVALID_ARGUMENT', `this tab has ${found.length} such groups: say which id, of ${ids}`);
-    }
-    return host.open(machine, record, { presence });
-  });
+  return openUnlessAborted(options.signal, open, 'not-done');
 }
 
-export interface ImportOptions extends TabOptions {
+/** @throws RaftError NO_SUCH_GROUP, INVALID_ARGUMENT */
+async function storedGroup(host: Host, { name }: { readonly name: string }, id?: GroupId): Promise<GroupRecord> {
+  const records = await host.groups();
+  const found = records.filter((record) => (id === undefined ? record.machine === name : record.group === id));
+  const [record, another] = found;
+  if (record === undefined) {
+    throw new RaftError('NO_SUCH_GROUP', 'this tab has no such group: create one, or join one by its invite');
+  }
+  if (another !== undefined) {
+    const ids = found.map(({ group }) => group).join(', ');
+    throw new RaftError('INVALID_ARGUMENT', `this tab has ${found.length} such groups: say which id, of ${ids}`);
+  }
+  return record;
+}
+
+export interface ImportOptions extends TabCallOptions {
   /**
    * `member`: a new member of the same group, which shows what the file holds, and takes part once the others have let it in.
    * `group`: the only member of a new group with a new invite, which begins with what the file holds.
@@ -256,7 +256,7 @@ export interface ImportOptions extends TabOptions {
  * group lose what it agreed on. Open the group with `openGroup` then. Take files from nobody whose invite you would not take.
  * @throws RaftError INVALID_ARGUMENT for what is no such file, for a damaged one, and when this tab has a member of the group
  *   already; STORAGE_CORRUPT when the store in the file is damaged; NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED,
- *   QUOTA_EXCEEDED. Nothing is stored then.
+ *   QUOTA_EXCEEDED. Nothing is stored then. ABORTED: `unknown`.
  */
 export async function importStore(file: Blob, options: ImportOptions): Promise<StoredGroup> {
   const { as } = options;
@@ -264,25 +264,35 @@ export async function importStore(file: Blob, options: ImportOptions): Promise<S
   if (!restoreKinds.includes(as)) {
     throw new RaftError('INVALID_ARGUMENT', `as must be one of ${restoreKinds.join(', ')}, not ${as as string}`);
   }
-  return useHost(tabOptions(options), async (host) => {
+  throwIfAborted(options.signal);
+  const restored = useHost(tabOptions(options), async (host) => {
     const { group, machine } = await host.restore(file, as);
     return { id: group, machine };
   });
+  return unlessAborted(options.signal, restored, 'unknown');
 }
 
 /** The groups that this tab has a member of. */
-export async function listGroups(options: TabOptions = {}): Promise<readonly StoredGroup[]> {
-  return useHost(tabOptions(options), async (host) => {
+export async function listGroups({ signal, ...options }: TabCallOptions = {}): Promise<readonly StoredGroup[]> {
+  throwIfAborted(signal);
+  const list = useHost(tabOptions(options), async (host) => {
     const records = await host.groups();
     return records.map(({ group, machine }) => ({ id: group, machine }));
   });
+  return unlessAborted(signal, list);
 }
 
 /**
  * Deletes the member that this tab has of a group, with all that it has stored, so that the tab can join again as another
  * one. The group does not hear of it: have a voter removed before, or the group goes on missing it.
- * @throws RaftError NO_SUCH_GROUP, INVALID_ARGUMENT when the group is open, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED
+ * @throws RaftError NO_SUCH_GROUP, INVALID_ARGUMENT when the group is open, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED,
+ *   ABORTED: `unknown`
  */
-export async function forgetGroup(id: GroupId, options: TabOptions = {}): Promise<void> {
-  await useHost(tabOptions(options), (host) => host.forget(id));
+export async function forgetGroup(id: GroupId, options: TabCallOptions = {}): Promise<void> {
+  throwIfAborted(options.signal);
+  await unlessAborted(
+    options.signal,
+    useHost(tabOptions(options), (host) => host.forget(id)),
+    'unknown',
+  );
 }

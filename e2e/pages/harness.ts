@@ -26,6 +26,9 @@ import {
   type TabOptions,
 } from '../../src/index.ts';
 
+/** Put here by a test, before anything of the page runs. */
+const { webrtcOfTest = 'simple-peer' } = globalThis as { readonly webrtcOfTest?: NonNullable<TabOptions['webrtc']> };
+
 /** Appends what it is told; a command of any size does. The Node members of the tests have the same. */
 const list = defineMachine({
   name: 'e2e list',
@@ -40,7 +43,7 @@ const list = defineMachine({
 type List = Group<readonly string[], string | Uint8Array, number>;
 
 /** Of the tab; changed before the first use. Over WebRTC, unless a test says otherwise: that is what goes between machines. */
-let tabOptions: TabOptions = { iceServers: [], tabLinks: false };
+let tabOptions: TabOptions = { iceServers: [], tabLinks: false, webrtc: webrtcOfTest };
 
 const options = () => ({ machine: list, ...tabOptions });
 

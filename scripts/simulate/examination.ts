@@ -1,6 +1,6 @@
 /** Known bugs, put back one at a time: every one has to be caught, or else a checker is blind. */
 import { progress } from '../../bench/report.ts';
-import { mutants } from '../../src/simulation/mutants.ts';
+import { mutants } from '../../src/simulation/mutants/all.ts';
 import { mutantOf, type MutantJob, type MutantResult } from './jobs.ts';
 import { drawSeed } from '../command-line.ts';
 import { performAll } from './pool.ts';

@@ -1,9 +1,10 @@
 /** What the workers of the simulator do: run one seed, or hunt one mutant. Jobs and their results are plain data. */
 import type { FaultKind } from '../../src/simulation/fault-kinds.ts';
-import type { Mutant } from '../../src/simulation/mutant.ts';
-import { mutants } from '../../src/simulation/mutants.ts';
+import type { Mutant } from '../../src/simulation/mutants/mutant.ts';
+import { mutants } from '../../src/simulation/mutants/all.ts';
 import { drawPlan, type Plan } from '../../src/simulation/plan.ts';
 import { type RegisterReport, runPlan } from '../../src/simulation/run.ts';
+import { loadedPlan, type LoadName } from './loads.ts';
 
 /** Fewer are no examination: a run goes on until it has as many. */
 export const minSteps = 5_000;
@@ -22,7 +23,14 @@ export interface MutantJob {
   readonly maxSeeds: number;
 }
 
-export type Job = RunJob | MutantJob;
+/** A run under a load of a known size. */
+export interface LoadJob {
+  readonly kind: 'load';
+  readonly load: LoadName;
+  readonly seed: number;
+}
+
+export type Job = RunJob | LoadJob | MutantJob;
 
 export interface RunResult extends Omit<RegisterReport, 'history' | 'faults'> {
   readonly kind: 'run';
@@ -44,19 +52,23 @@ export interface MutantResult {
 export type JobResult = RunResult | MutantResult;
 
 export function perform(job: Job): JobResult {
-  return job.kind === 'run' ? runSeed(job) : huntMutant(job);
+  switch (job.kind) {
+    case 'run':
+      return runSeed(job);
+    case 'load':
+      return resultOf(runPlan(loadedPlan(job.load, job.seed)), null);
+    case 'mutant':
+      return huntMutant(job);
+  }
 }
 
 function runSeed({ seed, members }: RunJob): RunResult {
-  return resultOf(runPlan(planOf(seed, members, null), { minSteps }), members);
+  return resultOf(runPlan(planOf(seed, members), { minSteps }), members);
 }
 
 /** @param members drawn from the seed when null */
-export function planOf(seed: number, members: number | null, mutant: Mutant | null): Plan {
-  return drawPlan(seed, {
-    ...(members !== null && { members }),
-    ...(mutant?.needsLeases === true && { leases: true }),
-  });
+export function planOf(seed: number, members: number | null): Plan {
+  return drawPlan(seed, members === null ? {} : { members });
 }
 
 export function resultOf({ history: _history, faults, ...report }: RegisterReport, members: number | null): RunResult {
@@ -74,7 +86,7 @@ export function mutantOf(name: string): Mutant {
 function huntMutant({ name, from, maxSeeds }: MutantJob): MutantResult {
   const mutant = mutantOf(name);
   for (let i = 0; i < maxSeeds; i++) {
-    const { violation } = runPlan(planOf(from + i, null, mutant), { mutant, minSteps });
+    const { violation } = runPlan(planOf(from + i, null), { mutant, minSteps });
     if (violation === null) continue;
     const { invariant, message } = violation;
     return { kind: 'mutant', name, from, seeds: i + 1, invariant, message };

@@ -23,7 +23,7 @@ export interface ReplayOptions {
 /** Gives whether nothing was wrong. */
 export function replay({ seed, members, mutant: name, shrink, trace, history, asJson }: ReplayOptions): boolean {
   const mutant = name === null ? null : mutantOf(name);
-  const plan = planOf(seed, members, mutant);
+  const plan = planOf(seed, members);
   const options: RunOptions = { mutant, minSteps };
   const file = trace === null ? null : new TraceFile(trace);
   const start = performance.now();

@@ -28,8 +28,7 @@ export function handleAppendEntries(replica: Replica, message: AppendEntries): v
       `${message.from} sent another entry ${missing.index} than the one committed here (commit ${log.commit})`,
     );
   }
-  if (prevIndex < log.commit) {
-    // R1: what is committed agrees with every leader, whether we still hold it or not.
+  if (rules.isKnownToAgree({ index: prevIndex, commit: log.commit })) {
     replica.sendWhenDurable(answer(replica, message.from, log.commit, null));
     return;
   }

@@ -19,6 +19,11 @@ export class Inflights {
     return this.#window.length;
   }
 
+  /** Bytes of the entries in all messages on their way. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** One message is always admitted, whatever its size (R17). */
   get full(): boolean {
     return this.#window.length >= this.#maxMessages || this.#bytes >= this.#maxBytes;

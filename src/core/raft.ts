@@ -12,13 +12,13 @@ import { applied, hasReady, persisted, type Ready, takeReady } from './output.ts
 import { checkState } from './persistent-state.ts';
 import { type ProposeResult, propose } from './proposing.ts';
 import type { Random } from './random.ts';
-import { type ReadConsistency, type ReadResult, requestRead, tickReads } from './reading.ts';
+import { holdsLease, pendingReads, type ReadConsistency, type ReadResult, requestRead, tickReads } from './reading.ts';
 import { Replica, type SnapshotRead, type StagedPart, type Write } from './replica.ts';
 import { reportSnapshot, reportUnreachable, reportUnsent } from './replication.ts';
 import { type Rules, standardRules } from './rules.ts';
 import { partRead } from './sending-snapshots.ts';
 import { compact, partsDamaged, partStaged, snapshotTaken } from './snapshots.ts';
-import { type RaftStatus, statusOf } from './status.ts';
+import { type FollowerProgress, progressOfMember, type RaftStatus, statusOf } from './status.ts';
 import { step } from './step.ts';
 import type { RoleName, TraceListener } from './trace.ts';
 import { standAside, transferLeadership, type TransferResult } from './transfers.ts';
@@ -163,6 +163,11 @@ export class Raft {
   voidLease(): void {
     const { role } = this.#replica;
     if (role.name === 'leader') role.reads.voidLease();
+  }
+
+  /** Whether a read on a lease would be answered without asking anybody, as far as time was ticked (Q7). */
+  get holdsLease(): boolean {
+    return holdsLease(this.#replica);
   }
 
   /** Stands for election now, without waiting for the election timeout. Does nothing where that is not allowed. */
@@ -375,6 +380,11 @@ export class Raft {
     return this.#replica.log.durable;
   }
 
+  /** The last entry that is not in the log any more; 0 if the log is whole. */
+  get startIndex(): Index {
+    return this.#replica.log.startIndex;
+  }
+
   /** In force here: that of the last change that was applied. */
   get configuration(): Configuration {
     return this.#replica.configuration;
@@ -383,6 +393,16 @@ export class Raft {
   /** This replica knows that it is no member any more, or is not to be one. */
   get isRemoved(): boolean {
     return this.#replica.isOut;
+  }
+
+  /** What this replica, if it leads, knows of one member; null for nothing. */
+  progressOf(id: NodeId): FollowerProgress | null {
+    return progressOfMember(this.#replica, id);
+  }
+
+  /** Reads that wait for a proof, or for the state; at most `maxPendingReads`. */
+  get pendingReads(): number {
+    return pendingReads(this.#replica);
   }
 
   /** Everything that can be known of this replica, as plain data. */

@@ -37,7 +37,7 @@ export function requestRead(replica: Replica, consistency: ReadConsistency): Rea
   return { accepted: true, context };
 }
 
-function pendingReads({ role, confirmedReads }: Replica): number {
+export function pendingReads({ role, confirmedReads }: Replica): number {
   switch (role.name) {
     case 'leader':
       return role.reads.pending + confirmedReads.length;
@@ -49,6 +49,14 @@ function pendingReads({ role, confirmedReads }: Replica): number {
     case 'candidate':
       return confirmedReads.length;
   }
+}
+
+/** Whether a read on a lease would be answered now. */
+export function holdsLease({ role, log, term, options, quietRules }: Replica): boolean {
+  if (role.name !== 'leader') return false;
+  const { hasLease } = role.reads;
+  const isKnown = quietRules.knowsCommit({ commitTerm: log.termAt(log.commit), term });
+  return quietRules.mayReadOnLease({ leaseReads: options.leaseReads, hasLease, knowsCommit: isKnown });
 }
 
 function readAsLeader(replica: Replica, leader: Leader, context: number, consistency: ReadConsistency): void {

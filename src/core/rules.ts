@@ -77,6 +77,11 @@ export const standardRules = {
     return of.quorumIsActive;
   },
 
+  /** R1. What is committed here agrees with every leader, whether its entry is still held or not. [etcd-io/raft] */
+  isKnownToAgree(of: { readonly index: Index; readonly commit: Index }): boolean {
+    return of.index < of.commit;
+  },
+
   /** R1. Entries are accepted only behind an entry that both logs hold. [paper, section 5.3] */
   extendsLog(of: { readonly prevTerm: Term; readonly ownTermAtPrev: Term | undefined }): boolean {
     return of.ownTermAtPrev === of.prevTerm;

@@ -1,5 +1,5 @@
 /** What can be known of a replica at a moment, as plain data. */
-import type { ProgressState } from './progress.ts';
+import type { Progress, ProgressState } from './progress.ts';
 import type { Leader, Replica } from './replica.ts';
 import type { RoleName } from './trace.ts';
 import type { Configuration, Index, NodeId, Term } from './types.ts';
@@ -13,6 +13,8 @@ export interface FollowerProgress {
   readonly next: Index;
   /** Appends on their way. */
   readonly inflight: number;
+  /** Bytes of the entries in them. */
+  readonly inflightBytes: number;
   /** Nothing more is sent before an answer comes. */
   readonly paused: boolean;
   /** The index of the snapshot that is being sent; null in every state but `snapshot`. */
@@ -73,18 +75,28 @@ export function statusOf(replica: Replica): RaftStatus {
 
 function progressOf(leader: Leader, { learners }: Configuration): Map<NodeId, FollowerProgress> {
   const all: Map<NodeId, FollowerProgress> = new Map();
-  for (const [id, { state, match, next, inflights, paused, transfer, catchUp, recentlyActive }] of leader.progress) {
-    all.set(id, {
-      state,
-      match,
-      next,
-      inflight: inflights.count,
-      paused,
-      pendingSnapshot: transfer?.snapshot.index ?? null,
-      learner: learners.includes(id),
-      caughtUp: catchUp?.isCaughtUp ?? false,
-      recentlyActive,
-    });
-  }
+  for (const [id, progress] of leader.progress) all.set(id, plainProgress(progress, learners.includes(id)));
   return all;
+}
+
+function plainProgress(progress: Progress, learner: boolean): FollowerProgress {
+  const { state, match, next, inflights, paused, transfer, catchUp, recentlyActive } = progress;
+  return {
+    state,
+    match,
+    next,
+    inflight: inflights.count,
+    inflightBytes: inflights.bytes,
+    paused,
+    pendingSnapshot: transfer?.snapshot.index ?? null,
+    learner,
+    caughtUp: catchUp?.isCaughtUp ?? false,
+    recentlyActive,
+  };
+}
+
+/** What this replica, if it leads, knows of one member. */
+export function progressOfMember({ role, configuration }: Replica, id: NodeId): FollowerProgress | null {
+  const progress = role.name === 'leader' ? role.progress.get(id) : undefined;
+  return progress === undefined ? null : plainProgress(progress, configuration.learners.includes(id));
 }

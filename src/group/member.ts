@@ -12,6 +12,7 @@ import { type Exclusion, exclusionOf } from '../core/exclusions.ts';
 import { decodeConfiguration } from '../core/membership-change.ts';
 import type { MembershipOptions, MembershipResult } from '../core/membership.ts';
 import { raftOptions } from '../core/options.ts';
+import { quorumIndex } from '../core/quorum.ts';
 import type { Ready } from '../core/output.ts';
 import { Raft, type RaftInit } from '../core/raft.ts';
 import type { Random } from '../core/random.ts';
@@ -302,6 +303,11 @@ export class Member<State, Command, Result> {
     });
   }
 
+  /** Whether a read on a lease would be answered now, without asking anybody. */
+  get holdsLease(): boolean {
+    return this.#raft.holdsLease && !this.#pacer.isBehind(this.#clock.now());
+  }
+
   /** The configuration in force here. */
   get configuration(): Configuration {
     return this.#raft.configuration;
@@ -325,8 +331,8 @@ export class Member<State, Command, Result> {
     if (this.#stopped === null && this.#raft.durableCommit >= this.#raft.commit) this.#commitSaved?.();
   }
 
-  /** Has no part of the log yet: whoever has one was a member when it came. */
-  get isNew(): boolean {
+  /** Holds nothing of the group yet. */
+  get isEmpty(): boolean {
     return this.#raft.lastIndex === 0;
   }
 
@@ -383,6 +389,18 @@ export class Member<State, Command, Result> {
       this.#raft.reportUnreachable(peer);
       if (this.#raft.leader === peer) this.#raft.forgetLeader();
     });
+  }
+
+  /** Whether there is a leader, which has a majority, as far as this member knows. */
+  get hasQuorum(): boolean {
+    if (this.#stopped !== null || this.#raft.leader === null) return false;
+    // That we lead we know from links before we know it from silence.
+    return this.#raft.role !== 'leader' || this.isMajorityLinked;
+  }
+
+  /** Whether it is linked to a majority of those who vote, itself included; of both halves of a joint configuration. */
+  get isMajorityLinked(): boolean {
+    return quorumIndex(this.#raft.configuration, (id) => (this.#peers.isHere(id) ? 1 : 0)) > 0;
   }
 
   status(): MemberStatus {

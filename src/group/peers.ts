@@ -58,6 +58,11 @@ export class Peers {
     }
   }
 
+  /** Whether a member is ours, or linked to us. */
+  isHere(id: NodeId): boolean {
+    return id === this.#id || this.#connected.has(id);
+  }
+
   /** Every member, in the order of ids. */
   list(own: MemberReport): PeerStatus[] {
     const configuration = this.#configuration();
@@ -65,7 +70,7 @@ export class Peers {
       const kind = memberKind(configuration, id) ?? 'voter';
       const isSelf = id === this.#id;
       const report = isSelf ? own : (this.#reports.get(id) ?? null);
-      return { id, kind, isSelf, connected: isSelf || this.#connected.has(id), report };
+      return { id, kind, isSelf, connected: this.isHere(id), report };
     });
   }
 }

@@ -114,6 +114,11 @@ export class Proposals<Result> {
     return this.#session;
   }
 
+  /** Bytes of the commands that are pending. */
+  get pendingBytes(): number {
+    return this.#bytes;
+  }
+
   get isAwaitingOutcome(): boolean {
     return this.#shipped > 0;
   }

@@ -4,7 +4,7 @@
  * stops: it never goes on from a guess (D8).
  */
 import type { Write } from '../core/replica.ts';
-import type { LogStart } from '../core/types.ts';
+import type { Index, LogStart } from '../core/types.ts';
 import type { RaftError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -25,6 +25,8 @@ export class Writer {
   /** `full`: the store has refused a batch, and everything behind it comes back; `relieved`: all of it is tried again. */
   #state: 'open' | 'full' | 'relieved' = 'open';
   #onTheirWay = 0;
+  /** Where the log in the store begins since it was last relieved. */
+  #relievedTo: Index = 0;
 
   constructor(init: WriterInit) {
     this.#init = init;
@@ -37,7 +39,10 @@ export class Writer {
 
   #issue(write: Write, resumes: boolean): void {
     this.#onTheirWay++;
-    this.#init.storage.write(resumes ? { ...write, resumes } : write, (error) => {
+    // An earlier compaction that the store had no room for comes to nothing: the log would begin before what is there.
+    const isPast = write.start !== null && write.start.index <= this.#relievedTo;
+    const batch = { ...write, ...(isPast && { start: null }), ...(resumes && { resumes }) };
+    this.#init.storage.write(batch, (error) => {
       this.#onTheirWay--;
       this.#completed(write, error);
     });
@@ -67,8 +72,12 @@ export class Writer {
       return;
     }
     storage.write({ start, hardState: null, truncateFrom: null, entries: [] }, (error) => {
-      if (error === null) this.#retry();
-      else fail(error);
+      if (error === null) {
+        this.#relievedTo = start.index;
+        this.#retry();
+      } else {
+        fail(error);
+      }
     });
   }
 

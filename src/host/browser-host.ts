@@ -9,6 +9,7 @@ import { MemoryDatabase } from '../storage/memory.ts';
 import type { Timers } from '../transport/timers.ts';
 import { Mesh } from '../transport/mesh.ts';
 import { simplePeer } from '../transport/simple-peer-connection.ts';
+import { checkConfiguration } from '../transport/webrtc-configuration.ts';
 import { barePeer } from '../transport/bare-connection.ts';
 import { hostSigner } from '../identity/host-signer.ts';
 import { Host } from './host.ts';
@@ -53,7 +54,7 @@ function hasLocks(): boolean {
   return typeof navigator !== 'undefined' && 'locks' in navigator;
 }
 
-/** @throws RaftError NOT_SUPPORTED */
+/** @throws RaftError NOT_SUPPORTED, INVALID_ARGUMENT */
 function checkEnvironment(options: BrowserHostOptions): void {
   const lacks: string[] = [];
   if (typeof RTCPeerConnection === 'undefined') lacks.push('WebRTC');
@@ -63,6 +64,11 @@ function checkEnvironment(options: BrowserHostOptions): void {
     if (!hasLocks()) lacks.push('Web Locks (the page must be secure)');
   }
   if (lacks.length > 0) throw new RaftError('NOT_SUPPORTED', `this browser, or page, lacks ${lacks.join(', ')}`);
+  checkConfiguration(configurationOf(options), (configuration) => new RTCPeerConnection(configuration));
+}
+
+function configurationOf({ iceServers, iceTransportPolicy }: BrowserHostOptions): RTCConfiguration {
+  return { iceServers: [...iceServers], iceTransportPolicy };
 }
 
 export interface BrowserHostListener {
@@ -74,7 +80,7 @@ export interface BrowserHostListener {
 
 /**
  * Opens the host of this tab.
- * @throws RaftError NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
+ * @throws RaftError NOT_SUPPORTED, INVALID_ARGUMENT, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
  */
 export async function openBrowserHost(options: BrowserHostOptions, listener: BrowserHostListener): Promise<Host> {
   checkEnvironment(options);
@@ -93,7 +99,7 @@ export async function openBrowserHost(options: BrowserHostOptions, listener: Bro
         openWebSocket: (url) => new WebSocket(url),
         ...(options.tabLinks && hasLocks() && { tabLocks: navigator.locks }),
         connect: options.webrtc === 'bare' ? barePeer() : simplePeer(),
-        configuration: { iceServers: [...options.iceServers], iceTransportPolicy: options.iceTransportPolicy },
+        configuration: configurationOf(options),
       }),
     estimateStorage,
     fillRandom,

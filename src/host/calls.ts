@@ -1,6 +1,7 @@
 /** Calls that wait: each ends at the latest when it is aborted, or when its time is over. */
 import { RaftError } from '../errors.ts';
 import type { Clock } from '../group/clock.ts';
+import { throwIfAborted } from './abort.ts';
 
 /** What every call takes that waits for something. */
 export interface CallOptions {
@@ -94,10 +95,4 @@ export class Calls {
     this.#stopLooking?.();
     this.#stopLooking = null;
   }
-}
-
-/** @throws RaftError ABORTED */
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted !== true) return;
-  throw new RaftError('ABORTED', 'the call was given up', { cause: signal.reason });
 }

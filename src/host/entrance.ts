@@ -1,9 +1,10 @@
 /**
  * How members come into a group, on both sides of the door: this host's own, and those that ask it. Before the founding all
- * ask the founder. After it, whoever asks is told so, and begins; the leader makes a learner of him, and the first entry of
- * the log tells him that he is in.
+ * ask the founder. After it, whoever asks is told so, and begins; the leader makes a learner of him, and the log tells him that
+ * he is in.
  */
 import { isMember } from '../core/configuration.ts';
+import type { Exclusion } from '../core/exclusions.ts';
 import type { Configuration, LogStart, NodeId } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import type { Clock } from '../group/clock.ts';
@@ -23,7 +24,7 @@ export interface EntranceInit {
   readonly clock: Clock;
   readonly seats: () => Iterable<Seat>;
   /** Our member; null before it has begun. */
-  readonly member: () => { readonly configuration: Configuration; readonly isNew: boolean } | null;
+  readonly member: () => { readonly configuration: Configuration; readonly exclusion: Exclusion | null } | null;
   /** There is no member at work here any more. */
   readonly isStopped: () => boolean;
   readonly send: (link: PeerLink, message: JoiningMessage) => void;
@@ -66,14 +67,15 @@ export class Entrance {
   }
 
   /**
-   * Our member has to be let in, by the founder or by the leader. Whoever holds a part of the log was let in: only members are
-   * sent any. So nobody asks again who was removed (M10).
+   * Our member has to be let in, by the founder or by the leader: it is not in any configuration that it knows, and was not
+   * put out of one. Whoever was removed knows it from the configuration that it was in last, or that came after it, so nobody
+   * who was in asks again (M10).
    */
   get isJoining(): boolean {
     const { record, member, isStopped } = this.#init;
     if (record.founders !== null || isStopped()) return false;
     const own = member();
-    return own === null || (own.isNew && !isMember(own.configuration, record.member));
+    return own === null || (own.exclusion === null && !isMember(own.configuration, record.member));
   }
 
   met(link: PeerLink): void {

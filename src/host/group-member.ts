@@ -12,7 +12,7 @@ import type { Proposal, ProposalOutcome } from '../group/proposals.ts';
 import type { ReadOutcome } from '../group/reads.ts';
 import type { CommittedCommand } from '../machine/replicated.ts';
 import type { Demand } from '../transport/messages.ts';
-import type { HostedStatus } from './status.ts';
+import type { GroupFacts } from './status.ts';
 
 export interface GroupMember<State, Command, Result> {
   /** Whether the members are known, and this one is at work. */
@@ -39,7 +39,11 @@ export interface GroupMember<State, Command, Result> {
    * @throws RaftError COMPACTED when there may have been one that is not kept any more
    */
   committed(from: Index): CommittedCommand<Command, Result> | null;
-  status(): HostedStatus;
+  /** Whether there is a leader, which has a majority, as far as this member knows. */
+  readonly hasQuorum: boolean;
+  /** Whether it is linked to a majority of those who vote, itself included. */
+  readonly isMajorityLinked: boolean;
+  status(): GroupFacts;
   logTail(count: number): LogEntry<Command>[];
   /**
    * `settle` is called once, later.

@@ -6,9 +6,11 @@ import type { LogEntry } from '../group/member-status.ts';
 import type { GroupId } from '../ids.ts';
 import type { CommittedCommand } from '../machine/replicated.ts';
 import type { GroupDiagnosis } from '../transport/transport.ts';
+import { throwIfAborted, unlessAborted } from './abort.ts';
 import { type CallOptions, Calls } from './calls.ts';
 import { Conditions } from './conditions.ts';
-import { type CommandsOptions, followCommands } from './following.ts';
+import { type CommandsOptions, followCommands } from './commands.ts';
+import { Closable } from './dispose.ts';
 import type { GroupMember } from './group-member.ts';
 import { GroupPresence } from './group-presence.ts';
 import type { HostedGroupListener } from './hosted-group.ts';
@@ -19,7 +21,7 @@ import { type PendingCommand, type Proposed, Proposing } from './proposing.ts';
 import { type ReadOptions, Reading, type ReadResult } from './reading.ts';
 import { selected } from './select.ts';
 import { callGuarded, type ReadableStore, Source } from './source.ts';
-import type { GroupStatus } from './status.ts';
+import { groupStatus, type GroupStatus, QuorumWatch } from './status.ts';
 
 export interface GroupEvents<State, Command, Result> {
   /** The state is another one. */
@@ -65,7 +67,7 @@ export interface GroupInit<Value> {
   readonly actions: GroupActions;
 }
 
-export class Group<State, Command, Result, Value = unknown> {
+export class Group<State, Command, Result, Value = unknown> extends Closable {
   readonly id: GroupId;
   /** This member's id. */
   readonly memberId: NodeId;
@@ -94,14 +96,17 @@ export class Group<State, Command, Result, Value = unknown> {
   #member: GroupMember<State, Command, Result> | null = null;
   #presence: Presence<Value> | null = null;
   #status: GroupStatus | null = null;
+  readonly #quorum: QuorumWatch;
   #isOver = false;
 
   constructor({ id, memberId, invite, readOnlyInvite, clock, presence, actions }: GroupInit<Value>) {
+    super();
     this.id = id;
     this.memberId = memberId;
     this.invite = invite;
     this.readOnlyInvite = readOnlyInvite;
     this.#clock = clock;
+    this.#quorum = new QuorumWatch(clock);
     this.#actions = actions;
     this.#presenceDefinition = presence;
     const member = (): GroupMember<State, Command, Result> => this.#here;
@@ -167,6 +172,7 @@ export class Group<State, Command, Result, Value = unknown> {
   #changed(): void {
     if (this.#member === null) return;
     this.#status = null;
+    this.#quorum.look(this.#member.hasQuorum);
     if (this.#isOver) return;
     this.#isOver = this.#member.stopped !== null;
     for (const source of Object.values(this.#sources)) source.touch();
@@ -202,7 +208,11 @@ export class Group<State, Command, Result, Value = unknown> {
 
   /** How the group is doing, as this member sees it: the same object until something in it is different. */
   status(): GroupStatus {
-    this.#status ??= { ...this.#here.status(), conflicts: [...this.#conflicts.keys()] };
+    if (this.#status === null) {
+      const here = this.#here;
+      const quorum = this.#quorum.look(here.hasQuorum);
+      this.#status = groupStatus(here.status(), quorum, here.isMajorityLinked, [...this.#conflicts.keys()]);
+    }
     return this.#status;
   }
 
@@ -210,8 +220,9 @@ export class Group<State, Command, Result, Value = unknown> {
    * Why are we not connected, for each host of the group that was seen: no signaling, no candidates, ICE failed, handshake
    * refused, another version. For those that we are connected to: the way of the bytes, its round trip, and how many.
    */
-  diagnose(): Promise<GroupDiagnosis> {
-    return this.#actions.diagnose();
+  async diagnose({ signal }: Pick<CallOptions, 'signal'> = {}): Promise<GroupDiagnosis> {
+    throwIfAborted(signal);
+    return unlessAborted(signal, this.#actions.diagnose());
   }
 
   /** The last entries of this member's log, in order; for tools and demonstrations. */

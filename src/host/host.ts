@@ -16,6 +16,7 @@ import type { RestoreAs } from '../storage/restoring.ts';
 import type { Storage } from '../storage/storage.ts';
 import { type Addressed, decodeFrame, UnknownKind, wireMinor } from '../transport/codec.ts';
 import type { Connector, ConnectorFactory, PeerLink } from '../transport/transport.ts';
+import { Closable } from './dispose.ts';
 import { Enrolment, type OpeningOptions } from './enrolment.ts';
 import { Group } from './group.ts';
 import { HostedGroup, type HostedGroupListener } from './hosted-group.ts';
@@ -47,7 +48,7 @@ interface OpenGroup {
   readonly leave: () => void;
 }
 
-export class Host {
+export class Host extends Closable {
   readonly id: HostId;
   readonly #parts: HostParts;
   readonly #connector: Connector;
@@ -59,6 +60,7 @@ export class Host {
   #isClosed = false;
 
   constructor(parts: HostParts) {
+    super();
     this.id = parts.database.host;
     this.#parts = parts;
     const { estimateStorage = () => Promise.resolve(null), clock } = parts;

@@ -3,7 +3,7 @@
  * many hosts have asked to join as the group is to have members, makes the list of them durable, and only then tells
  * anybody. Everybody else who is on the list takes it from a member, makes it durable, and starts from it, so that all start
  * alike (M15). From then on this host's member is at work. Who comes later starts from nothing, and asks the leader to be let
- * in until the first entry of the log has come, with which it learns the rest.
+ * in until the log tells it that it is.
  */
 import type { RaftOptions } from '../core/options.ts';
 import { emptyState } from '../core/raft.ts';
@@ -41,7 +41,7 @@ import { expelled, mayReaderSend } from './admission.ts';
 import { Door, type Seat } from './door.ts';
 import { Entrance } from './entrance.ts';
 import type { GroupMember } from './group-member.ts';
-import type { HostedStatus } from './status.ts';
+import type { GroupFacts } from './status.ts';
 
 export interface HostedGroupInit<State, Command, Result> {
   readonly record: GroupRecord;
@@ -58,7 +58,7 @@ export interface HostedGroupInit<State, Command, Result> {
 }
 
 export interface HostedGroupListener extends MemberListener {
-  /** The group does not let this host in, which is to forget it. */
+  /** The group does not let this host in, which holds nothing of it, and is to forget it. */
   excluded(): void;
   /** There is no member at work here any more. */
   stopped(): void;
@@ -241,15 +241,24 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     return this.#member?.state ?? this.#init.machine.initial;
   }
 
-  status(): HostedStatus {
+  get hasQuorum(): boolean {
+    return this.#member?.hasQuorum === true && !this.#entrance.isJoining;
+  }
+
+  get isMajorityLinked(): boolean {
+    return this.#member?.isMajorityLinked === true;
+  }
+
+  status(): GroupFacts {
     const { stopped } = this;
     const member = this.#member?.status() ?? null;
     const { missing } = this.#entrance;
     const storage = this.#init.storageUse();
-    return { phase: this.#phase, signaling: this.#signaling, missing, member, storage, stopped };
+    const { durability } = this.#init.storage;
+    return { phase: this.#phase, signaling: this.#signaling, missing, member, durability, storage, stopped };
   }
 
-  get #phase(): HostedStatus['phase'] {
+  get #phase(): GroupFacts['phase'] {
     if (this.stopped !== null) return 'stopped';
     if (this.#member === null) return 'founding';
     return this.#entrance.isJoining ? 'joining' : 'running';
@@ -304,10 +313,8 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     else this.#init.listener.statusChanged();
   }
 
-  /** Whoever was never in forgets the group, and may come again as somebody else; other members keep what they have. */
   #shutOut(exclusion: Exclusion): void {
-    if (this.#entrance.isJoining) this.#exclude(expelled(exclusion));
-    else this.stop(expelled(exclusion));
+    this.#exclude(expelled(exclusion));
   }
 
   /** False for a message that its link does not vouch for. */
@@ -422,9 +429,10 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     return this.#sendFrame(link, message, 'control');
   }
 
+  /** Who holds nothing of the group forgets it, and may come again as somebody else; all others keep what they have. */
   #exclude(reason: RaftError): void {
     if (this.#stopped !== null) return;
-    this.#init.listener.excluded();
+    if (this.#member?.isEmpty ?? true) this.#init.listener.excluded();
     this.stop(reason);
   }
 

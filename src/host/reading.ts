@@ -5,7 +5,8 @@
 import type { ReadConsistency } from '../core/reading.ts';
 import type { Index } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
-import { type CallOptions, type Calls, type GivenUp, throwIfAborted } from './calls.ts';
+import { throwIfAborted } from './abort.ts';
+import type { CallOptions, Calls, GivenUp } from './calls.ts';
 import type { Conditions } from './conditions.ts';
 import type { GroupMember } from './group-member.ts';
 

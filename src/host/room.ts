@@ -10,6 +10,7 @@ import type { RoomKey } from '../identity/room.ts';
 import type { GroupId, NodeId } from '../ids.ts';
 import type { GroupRecord } from '../storage/database.ts';
 import type { Exclusion, RoomOffer, SignalingState } from '../transport/transport.ts';
+import { aborted } from './abort.ts';
 import { expelled } from './admission.ts';
 import type { Group } from './group.ts';
 import { Lobby, type LobbyInit } from './lobby.ts';
@@ -96,10 +97,11 @@ export class Room<State, Command, Result, Value> {
       this.#entering = { resolve, reject };
     });
     const onAbort = (): void => {
-      this.end(new RaftError('ABORTED', 'the call was given up', { cause: signal?.reason }));
+      // What was begun is stored by then, perhaps, and goes on the next time.
+      if (signal !== undefined) this.end(aborted(signal, 'unknown'));
     };
     signal?.addEventListener('abort', onAbort);
-    if (signal?.aborted === true) onAbort();
+    if (signal?.aborted === true) this.end(aborted(signal, 'not-done'));
     else this.#attempt(() => this.#begin());
     try {
       return await outcome;

@@ -1,4 +1,6 @@
 /** Flotilla in Node: a process is a member of a group like any tab. Needs the package @roamhq/wrtc beside this one. */
+import { openUnlessAborted } from '../host/abort.ts';
+import { checkedSignaling, checkFounders, checkId, checkMachine } from '../host/arguments.ts';
 import type { Group } from '../host/group.ts';
 import type { Host } from '../host/host.ts';
 import type { PresenceDefinition } from '../host/presence-definition.ts';
@@ -24,6 +26,8 @@ export interface NodeJoinOptions<State, Command, Result, Value = unknown> extend
   readonly presence?: PresenceDefinition<Value>;
   /** The invite, or a URL that has it as its fragment. */
   readonly invite: string;
+  /** Gives up on it: a group that is open by then is closed again. */
+  readonly signal?: AbortSignal;
 }
 
 export interface NodeRoomOptions<State, Command, Result, Value = unknown> extends NodeHostOptions {
@@ -52,23 +56,34 @@ export interface NodeRoomOptions<State, Command, Result, Value = unknown> extend
 export async function openRoom<State, Command, Result, Value = unknown>(
   options: NodeRoomOptions<State, Command, Result, Value>,
 ): Promise<Group<State, Command, Result, Value>> {
-  const { name, password, machine, presence, signaling, founders = 3, id, signal } = options;
-  const key = await deriveRoomKey(name, password);
+  const { name, password, machine, presence, founders = 3, id, signal } = options;
+  checkMachine(machine);
+  checkFounders(founders);
+  checkId(id);
+  const signaling = checkedSignaling(options.signaling);
   const request = { signaling, founders, wanted: id ?? null, ...(signal && { signal }) };
-  return onItsOwnHost(options, (host) => host.openRoom(machine, key, request, { presence }));
+  const enter = async (): Promise<Group<State, Command, Result, Value>> => {
+    const key = await deriveRoomKey(name, password);
+    return onItsOwnHost(options, (host) => host.openRoom(machine, key, request, { presence }));
+  };
+  return openUnlessAborted(signal, enter, 'unknown');
 }
 
 /**
  * Joins a group by its invite, on a host of its own, which is closed with the group. For several groups on one host, open
  * it with `openNodeHost`.
- * @throws RaftError INVALID_INVITE, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED, STORAGE_CORRUPT
+ * @throws RaftError INVALID_INVITE, INVALID_ARGUMENT, WRONG_MACHINE, NOT_SUPPORTED, STORAGE_IN_USE, STORAGE_FAILED,
+ *   STORAGE_CORRUPT, ABORTED
  */
 export async function joinGroup<State, Command, Result, Value = unknown>(
   options: NodeJoinOptions<State, Command, Result, Value>,
 ): Promise<Group<State, Command, Result, Value>> {
-  const { machine, presence } = options;
+  const { machine, presence, signal } = options;
+  checkMachine(machine);
   const invite = decodeInvite(options.invite);
-  return onItsOwnHost(options, (host) => host.join(machine, invite, { presence }));
+  const join = (): Promise<Group<State, Command, Result, Value>> =>
+    onItsOwnHost(options, (host) => host.join(machine, invite, { presence }));
+  return openUnlessAborted(signal, join, 'unknown');
 }
 
 /** Opens a host, which is closed when its last group is. */

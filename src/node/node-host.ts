@@ -12,6 +12,7 @@ import { MemoryDatabase } from '../storage/memory.ts';
 import { barePeer } from '../transport/bare-connection.ts';
 import { Mesh } from '../transport/mesh.ts';
 import { simplePeer } from '../transport/simple-peer-connection.ts';
+import { checkConfiguration } from '../transport/webrtc-configuration.ts';
 import { plainTimers } from '../transport/timers.ts';
 
 export interface NodeHostOptions {
@@ -62,17 +63,19 @@ class NodeClock implements Clock {
 
 /**
  * Opens a host of this process. Closing it leaves its groups, which go on elsewhere.
- * @throws RaftError NOT_SUPPORTED where Node has no Ed25519
+ * @throws RaftError NOT_SUPPORTED where Node has no Ed25519, INVALID_ARGUMENT for ICE servers that are none
  */
 export async function openNodeHost(
   options: NodeHostOptions = {},
   listener: NodeHostListener = { idle: () => undefined },
 ): Promise<Host> {
   const { iceServers = [], iceTransportPolicy = 'all' } = options;
+  const configuration: RTCConfiguration = { iceServers: [...iceServers], iceTransportPolicy };
+  const construct = (given: RTCConfiguration): RTCPeerConnection => new wrtc.RTCPeerConnection(given);
+  checkConfiguration(configuration, construct);
   const database = options.database ?? new MemoryDatabase(await makeIdentity());
   const identity = await hostSigner(database);
   const clock = new NodeClock();
-  const bare = barePeer((configuration) => new wrtc.RTCPeerConnection(configuration));
   return new Host({
     database,
     clock,
@@ -82,8 +85,8 @@ export async function openNodeHost(
         run: toBase64Url(randomBytes(runBytes)),
         timers: plainTimers,
         openWebSocket: (url) => new NodeWebSocket(url) as unknown as WebSocket,
-        connect: options.webrtc === 'bare' ? bare : simplePeer(wrtc),
-        configuration: { iceServers: [...iceServers], iceTransportPolicy },
+        connect: options.webrtc === 'bare' ? barePeer(construct) : simplePeer(wrtc),
+        configuration,
       }),
     fillRandom: (bytes) => {
       bytes.set(randomBytes(bytes.byteLength));

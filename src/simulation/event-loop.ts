@@ -80,6 +80,11 @@ export class EventLoop {
     if (!this.#isFrozen && this.#backlog.length > 0) this.#wakeWhenFree();
   }
 
+  /** Whatever happens now would have its turn at once. */
+  get isAwake(): boolean {
+    return !this.#isOver && !this.#isFrozen && !this.#isCatchingUp && this.#busyUntil <= this.#queue.now;
+  }
+
   /** Memory is kept, nothing runs. */
   freeze(): void {
     this.#isFrozen = true;

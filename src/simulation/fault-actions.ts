@@ -58,9 +58,16 @@ function shuffled({ group, choose }: FaultContext): AnyProcess[] {
 function partition(context: FaultContext): 'group' {
   const { processes } = context.group;
   const size = 1 + context.choose(Math.max(1, Math.floor((processes.length - 1) / 2)));
-  const minority = new Set(shuffled(context).slice(0, size));
+  const minority = new Set(context.choose(4) === 0 ? leaderAndLearners(context) : shuffled(context).slice(0, size));
   cut(context, (from, to) => minority.has(from) !== minority.has(to));
   return 'group';
+}
+
+/** With so many at its side a leader may believe that nothing is wrong. */
+function leaderAndLearners({ group }: FaultContext): readonly AnyProcess[] {
+  const { leader, processes } = group;
+  const { voters, outgoing } = leader?.raft?.configuration ?? { voters: [], outgoing: [] };
+  return processes.filter((process) => process === leader || ![...voters, ...outgoing].includes(process.id));
 }
 
 /** A bridge that everybody hears between two halves that do not; or a ring, in which each hears its neighbours. */
@@ -151,6 +158,13 @@ export const networkFaults: Actions = {
   partition,
   'partial-partition': partialPartition,
   'isolate-leader': (context) => isolate(context, context.pick('leader')),
+  campaign: (context) => {
+    const process = context.pick('follower');
+    if (process === null) return null;
+    if (context.choose(3) > 0) isolate(context, context.pick('leader'));
+    process.run(() => process.member?.campaign());
+    return process;
+  },
   'isolate-follower': (context) => isolate(context, context.pick('follower')),
   flapping: flap,
   swizzle,
@@ -183,7 +197,8 @@ function crash(context: FaultContext, process: AnyProcess, share: number): void 
   restartLater(context, process);
 }
 
-function crashWhen(
+/** A process dies as soon as it is time for it. */
+export function crashWhen(
   context: FaultContext,
   process: AnyProcess | null,
   isTime: (process: AnyProcess) => boolean,

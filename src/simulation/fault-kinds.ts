@@ -60,6 +60,7 @@ export type FaultKind =
   | 'replace'
   | 'two-operators'
   | 'transfer'
+  | 'campaign'
   | 'removed-returns';
 
 /** In the order in which they are drawn and reported. */
@@ -109,6 +110,11 @@ export const faultKinds: Readonly<Record<FaultKind, FaultKindInfo>> = {
   replace: { category: 'cluster', what: 'voters are replaced through a joint configuration', weight: 2 },
   'two-operators': { category: 'cluster', what: 'two changes are proposed at the same moment', weight: 2 },
   transfer: { category: 'cluster', what: 'leadership is handed over, also during a change', weight: 3 },
+  campaign: {
+    category: 'cluster',
+    what: 'a member stands for election at once, perhaps while its leader is cut off',
+    weight: 3,
+  },
   'removed-returns': { category: 'cluster', what: 'somebody removed comes back with its old log', weight: 1 },
 };
 
@@ -159,6 +165,7 @@ const special: Readonly<Partial<Record<FaultKind, readonly FaultRole[]>>> = {
   'remove-leader': ['leader'],
   'two-operators': ['leader'],
   transfer: ['leader'],
+  campaign: ['follower', 'pre-candidate', 'candidate', 'learner', 'witness'],
   'removed-returns': ['down'],
 };
 

@@ -8,6 +8,9 @@ import type { PlannedFault } from './plan.ts';
 /** How often each kind of fault has hit each role. */
 export type FaultCounts = Map<FaultKind, Map<string, number>>;
 
+/** Milliseconds that a message takes at most, once everything works. */
+export const healedDelayMs = 20;
+
 export class Faults {
   readonly #group: AnyGroup;
   readonly #operator: Operator;
@@ -76,7 +79,7 @@ export class Faults {
     for (const undo of [...this.#undo]) undo();
     for (const path of this.#group.network.paths) {
       Object.assign(path, { loss: 0, duplication: 0, replay: 0, heavyTail: 0, isCut: false, isFull: false });
-      path.maxDelay = Math.min(path.maxDelay, 20);
+      path.maxDelay = Math.min(path.maxDelay, healedDelayMs);
     }
     for (const process of this.#group.processes) {
       process.thaw();
@@ -86,6 +89,8 @@ export class Faults {
       process.clock.setRate(1);
       process.clock.setResolution(0.001);
       process.clock.clampTimers(0);
+      // Whose store somebody else has opened hears of it at last.
+      if (process.isGone) process.crash({ reached: () => 0, isAnnounced: true });
       // Whoever is still opening a store that was blocked begins again.
       if (!process.isRunning) process.crash({ reached: () => 0, isAnnounced: true });
       process.start();

@@ -2,7 +2,7 @@
  * A simulated group: its processes, its network and its time, from one seed. Faults and operators act on it, clients use
  * it, and the watcher sees everything.
  */
-import { defaultRaftOptions } from '../core/options.ts';
+import { raftOptions } from '../core/options.ts';
 import { emptyState } from '../core/raft.ts';
 import { type Random, seededRandom } from '../core/random.ts';
 import type { TraceListener } from '../core/trace.ts';
@@ -10,9 +10,10 @@ import type { NodeId } from '../core/types.ts';
 import { defaultMemberOptions, type MemberOptions } from '../group/member-options.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import { EventQueue } from './event-queue.ts';
-import type { Mutant } from './mutant.ts';
+import type { MessageChange, Mutant } from './mutants/mutant.ts';
 import { Network, type NetworkOptions, nodeId } from './network.ts';
 import { SimProcess } from './process.ts';
+import type { Limits } from './bounds-checker.ts';
 import type { AppliedEffect } from './reference.ts';
 import { SimDisk } from './sim-disk.ts';
 import type { DiskFaults } from './sim-storage.ts';
@@ -60,22 +61,34 @@ export class SimGroup<State, Command, Result> {
   readonly watcher: Watcher<State, Command, Result>;
   readonly processes: SimProcess<State, Command, Result>[] = [];
   readonly founders: readonly NodeId[];
+  /** What the options of the members say. */
+  readonly limits: Limits;
   readonly #init: SimGroupInit<State, Command, Result>;
   readonly #disks: Map<NodeId, SimDisk> = new Map();
   readonly #stations: Map<NodeId, string> = new Map();
   readonly #diskRandom: Random;
   readonly #slow: Map<string, SlowDisk> = new Map();
+  readonly #changesMessage: MessageChange | null;
   #runs = 0;
   #violation: ViolationError | null = null;
   steps = 0;
 
   constructor(init: SimGroupInit<State, Command, Result>) {
     this.#init = init;
+    const { raft, proposals, snapshots } = { ...defaultMemberOptions, ...init.options };
+    this.limits = { raft: raftOptions(raft), proposals, snapshots };
+    this.#changesMessage = init.mutant?.receives?.() ?? null;
     this.#diskRandom = seededRandom(init.seed, streams.disk);
     this.network = new Network(this.queue, seededRandom(init.seed, streams.network), init.network);
     this.watcher = new Watcher({
       accuse: (invariant, message) => this.accuse(invariant, message),
       diskOf: (id) => this.#disks.get(id) ?? null,
+      limits: this.limits,
+      now: () => this.queue.now,
+      leaseHolders: () =>
+        this.processes.flatMap(({ id, raft, holdsLease }) =>
+          raft !== null && holdsLease ? [{ id, term: raft.term }] : [],
+        ),
       initial: init.machine.initial,
       digest: init.digest,
       describe: init.describe,
@@ -124,6 +137,7 @@ export class SimGroup<State, Command, Result> {
       diskFaults,
       nextSeed: () => [this.#init.seed, streams.members, ++this.#runs],
       mutant,
+      changesMessage: this.#changesMessage,
       watcher: this.watcher,
       stationOf: (member) => this.#stations.get(member) ?? null,
       duplicate: (itself) => {
@@ -142,10 +156,13 @@ export class SimGroup<State, Command, Result> {
     this.#add(name, process.id, process.disk).start();
   }
 
+  get tickMs(): number {
+    return this.#init.options.tickMs ?? defaultMemberOptions.tickMs;
+  }
+
   /** Milliseconds of a minimum election timeout. */
   get electionMs(): number {
-    const { tickMs = defaultMemberOptions.tickMs, raft } = this.#init.options;
-    return tickMs * (raft?.electionTicks ?? defaultRaftOptions.electionTicks);
+    return this.tickMs * this.limits.raft.electionTicks;
   }
 
   slowDown(name: string, factor: number): void {

@@ -5,16 +5,14 @@
 import { membersOf } from '../core/configuration.ts';
 import { isQuorum } from '../core/quorum.ts';
 import type { TraceEvent } from '../core/trace.ts';
-import type { Configuration, Entry, Index, NodeId, Term } from '../core/types.ts';
+import type { AppendEntriesResponse, Configuration, Entry, Index, NodeId, Term } from '../core/types.ts';
 import type { Batch } from '../storage/storage.ts';
 import type { MemberMessage } from '../transport/messages.ts';
 import { exclusionFault } from './exclusions-checker.ts';
 import { quorumsMeet } from './quorums-meet.ts';
 import type { Run } from './run-of-member.ts';
 import type { DiskView } from './sim-disk.ts';
-
-/** Reports what is wrong. Does not come back. */
-export type Accuse = (invariant: string, message: string) => never;
+import type { Accuse } from './violation.ts';
 
 interface KnownEntry {
   readonly term: Term;
@@ -27,6 +25,8 @@ export class Invariants {
   readonly #accuse: Accuse;
   readonly #diskOf: (id: NodeId) => DiskView | null;
   readonly #leaders: Map<Term, NodeId> = new Map();
+  /** By term, the run of its leader. */
+  readonly #leading: Map<Term, Run> = new Map();
   /** By member and term, whom it voted for. */
   readonly #votes: Map<string, NodeId> = new Map();
   /** By index, every entry that was ever written there. */
@@ -37,6 +37,8 @@ export class Invariants {
   readonly #committedIn: Term[] = [0];
   readonly #configurations: Map<Index, Configuration> = new Map();
   #newestConfiguration: Configuration | null = null;
+  /** The versions of all configurations that were ever in force, in ascending order. */
+  readonly #versions: Index[] = [];
   leaderChanges = 0;
   /** Everybody who ever was a witness: their machines hold nothing. */
   readonly witnesses: Set<NodeId> = new Set();
@@ -96,6 +98,7 @@ export class Invariants {
     if (other !== undefined && other !== id) this.#accuse('S1', `${other} and ${id} both lead term ${term}`);
     if (other === undefined) this.leaderChanges++;
     this.#leaders.set(term, id);
+    this.#leading.set(term, run);
     run.leading = { term, last: raft.lastIndex };
     // S12: only the votes of members of its configuration make a leader.
     if (!isQuorum(raft.configuration, (voter) => this.#votes.get(`${voter} ${term}`) === id)) {
@@ -176,6 +179,8 @@ export class Invariants {
     }
     const fault = before === null ? null : exclusionFault(before, configuration, this.everMembers);
     if (fault !== null) this.#accuse('S19', fault);
+    this.#versions.push(configuration.version);
+    this.#versions.sort((a, b) => a - b);
     this.#configurations.set(configuration.version, configuration);
     for (const id of configuration.witnesses) this.witnesses.add(id);
     for (const id of membersOf(configuration)) this.everMembers.add(id);
@@ -232,9 +237,7 @@ export class Invariants {
         break;
       case 'AppendEntriesResponse':
         if (disk.hardState.term < message.term) this.#accuse('S8', `${id} answers in term ${message.term} too early`);
-        if (message.conflict === null && disk.lastIndex < message.index) {
-          this.#accuse('S8', `${id} acknowledges ${message.index}, and has ${disk.lastIndex} on disk`);
-        }
+        if (message.conflict === null) this.#checkAcknowledgement(id, disk, message);
         break;
       case 'RequestPreVoteResponse':
       case 'HeartbeatResponse':
@@ -244,6 +247,20 @@ export class Invariants {
         break;
       default:
         break;
+    }
+  }
+
+  /** What is acknowledged is on disk, and equal to what the leader of the term has. */
+  #checkAcknowledgement(id: NodeId, disk: DiskView, { term, index }: AppendEntriesResponse): void {
+    if (disk.lastIndex < index) this.#accuse('S8', `${id} acknowledges ${index}, and has ${disk.lastIndex} on disk`);
+    const leader = this.#leading.get(term);
+    if (leader?.leading?.term !== term) return;
+    const [own, asked] = [disk.termAt(index), leader.raft.entryAt(index)?.term];
+    if (own !== undefined && asked !== undefined && own !== asked) {
+      this.#accuse(
+        'S8',
+        `${id} acknowledges ${index}, where it has an entry of term ${own}, and ${leader.id} of ${asked}`,
+      );
     }
   }
 
@@ -275,6 +292,15 @@ export class Invariants {
     }
     run.commit = commit;
     run.applied = applied;
+    this.#checkInForce(run);
+  }
+
+  /** S11: in force is the last change that was applied, be it by a snapshot. */
+  #checkInForce({ id, raft, applied }: Run): void {
+    const { version, voters } = raft.configuration;
+    if (version === this.#newestConfiguration?.version || voters.length === 0) return;
+    const due = this.#versions.findLast((one) => one <= applied) ?? 0;
+    if (version < due) this.#accuse('S11', `${id} has applied ${applied}, and uses the configuration of ${version}`);
   }
 }
 

@@ -1,16 +1,18 @@
 /**
  * The links between the processes of a simulation. A connection carries messages while it is open; what was on its way
  * when it ends is lost, and both sides are told, sooner or later. Each direction may lose, delay, duplicate, reorder or
- * replay, be cut without a word, or take nothing more.
+ * replay, be cut without a word, or take nothing more; and none takes more than a real one would.
  */
 import type { Random } from '../core/random.ts';
 import type { NodeId } from '../core/types.ts';
 import type { GroupId } from '../ids.ts';
 import { decodeFrame, encodeFrame } from '../transport/codec.ts';
 import { fragments, maxMessageBytes, Reassembler } from '../transport/framing.ts';
+import { highWaterBytes } from '../transport/link.ts';
 import type { MemberMessage } from '../transport/messages.ts';
 import type { Lane } from '../transport/transport.ts';
 import type { EventQueue } from './event-queue.ts';
+import { messageBytes } from './message-bytes.ts';
 
 /** Chances are in thousandths, times in milliseconds. */
 export interface PathFaults {
@@ -33,6 +35,8 @@ export interface PathFaults {
 export interface NetworkOptions {
   /** Messages travel as bytes in fragments, as on a real channel. */
   readonly asBytes: boolean;
+  /** Bytes on their way over the bulk lane of a path, beyond which it takes nothing: then the sender is told. */
+  readonly highWaterBytes: number;
   readonly faults: Omit<PathFaults, 'isCut' | 'isFull'>;
 }
 
@@ -58,6 +62,8 @@ interface Path {
   readonly faults: PathFaults;
   /** When the last message of a lane arrives, where order is kept. */
   readonly lastArrival: Record<Lane, number>;
+  /** Bytes that were taken in this connection and have not arrived. */
+  load: Record<Lane, number>;
   reassembler: Reassembler;
 }
 
@@ -68,22 +74,28 @@ const connectMs = { min: 20, max: 400 };
 /** A link that carries nothing is given up after so long (WebRTC's own time-out). */
 const silenceMs = { min: 5_000, max: 15_000 };
 const replayMs = 120_000;
+/** Milliseconds after which a message is late. */
+export const lateMs = 1_000;
 
 export class Network {
   readonly #queue: EventQueue;
   readonly #random: Random;
   readonly #options: NetworkOptions;
+  readonly #highWater: Readonly<Record<Lane, number>>;
   readonly #stations: Station[] = [];
   /** By where they begin, and then by where they end. */
   readonly #paths: Map<string, Map<string, Path>> = new Map();
   /** Messages that were sent, and those that arrived. */
   sent = 0;
   delivered = 0;
+  /** Those that have arrived after more than `lateMs`, be it again. */
+  late = 0;
 
   constructor(queue: EventQueue, random: Random, options: NetworkOptions) {
     this.#queue = queue;
     this.#random = random;
     this.#options = options;
+    this.#highWater = { ...highWaterBytes, bulk: options.highWaterBytes };
   }
 
   /** A new place, which looks for all others. */
@@ -100,7 +112,8 @@ export class Network {
   #addPath(from: Station, to: Station, connection: Connection): void {
     const faults = { ...this.#options.faults, isCut: false, isFull: false };
     const lastArrival = { control: 0, bulk: 0 };
-    const path: Path = { from, to, connection, faults, lastArrival, reassembler: new Reassembler() };
+    const load = { control: 0, bulk: 0 };
+    const path: Path = { from, to, connection, faults, lastArrival, load, reassembler: new Reassembler() };
     const others = this.#paths.get(from.name) ?? new Map<string, Path>();
     this.#paths.set(from.name, others.set(to.name, path));
   }
@@ -140,6 +153,7 @@ export class Network {
       connection.isOpen = true;
       for (const path of [this.#pathOf(one.name, other.name), this.#pathOf(other.name, one.name)]) {
         path.reassembler = new Reassembler();
+        path.load = { control: 0, bulk: 0 };
       }
       one.connected(other);
       other.connected(one);
@@ -148,7 +162,10 @@ export class Network {
 
   /** What is still on its way holds up nothing that comes after it. */
   unclog(): void {
-    for (const { lastArrival } of this.#all) Object.assign(lastArrival, { control: 0, bulk: 0 });
+    for (const path of this.#all) {
+      Object.assign(path.lastArrival, { control: 0, bulk: 0 });
+      path.load = { control: 0, bulk: 0 };
+    }
   }
 
   /** Everything that stands between them is gone: stations without a connection find each other again. */
@@ -182,6 +199,18 @@ export class Network {
     this.#connectLater(path.from, path.to);
   }
 
+  /** All paths from and to a station are cut, silently; gives them. */
+  isolate(name: string): readonly PathFaults[] {
+    const paths: PathFaults[] = [];
+    for (const other of this.#stations) {
+      if (other.name === name) continue;
+      this.cut(name, other.name);
+      this.cut(other.name, name);
+      paths.push(this.path(name, other.name), this.path(other.name, name));
+    }
+    return paths;
+  }
+
   /** A path is cut, silently. If it stays so, both sides find out. */
   cut(from: string, to: string): void {
     const path = this.#pathOf(from, to);
@@ -200,13 +229,14 @@ export class Network {
     if (path === undefined || path.faults.isFull) return false;
     // Whose other end has gone, and who does not know it yet, sends into the void.
     if (!path.connection.isOpen && path.to.isRunning) return false;
+    if (path.load[lane] >= this.#highWater[lane]) return false;
     this.sent++;
     const { faults } = path;
     if (!path.connection.isOpen || faults.isCut || this.#happens(faults.loss)) return true;
     if (this.#options.asBytes) {
       this.#carryAsBytes(path, lane, message);
     } else {
-      this.#carry(path, lane, () => {
+      this.#carry(path, lane, messageBytes(message), () => {
         if (!arrives(path)) return;
         this.delivered++;
         path.to.received(message);
@@ -215,28 +245,46 @@ export class Network {
     return true;
   }
 
-  #carry(path: Path, lane: Lane, deliver: () => void): void {
-    const { faults } = path;
-    const arrival = this.#arrival(path, lane);
-    this.#queue.after(arrival - this.#queue.now, deliver);
-    if (this.#happens(faults.duplication)) this.#queue.after(arrival - this.#queue.now + this.#delay(faults), deliver);
-    if (this.#happens(faults.replay)) this.#queue.after(this.#random.below(replayMs), deliver);
+  #carry(path: Path, lane: Lane, bytes: number, deliver: () => void): void {
+    const { faults, load } = path;
+    const delay = this.#arrival(path, lane) - this.#queue.now;
+    load[lane] += bytes;
+    this.#later(delay, () => {
+      load[lane] -= bytes;
+      deliver();
+    });
+    if (this.#happens(faults.duplication)) this.#later(delay + this.#delay(faults), deliver);
+    if (this.#happens(faults.replay)) this.#later(this.#random.below(replayMs), deliver);
+  }
+
+  #later(delay: number, deliver: () => void): void {
+    if (delay <= lateMs) {
+      this.#queue.after(delay, deliver);
+      return;
+    }
+    this.#queue.after(delay, () => {
+      this.late++;
+      deliver();
+    });
   }
 
   /** What happens to a fragment on a reliable channel is that the channel ends: fragments are only delayed. */
   #carryAsBytes(path: Path, lane: Lane, message: MemberMessage): void {
     const frame = encodeFrame(group, message);
     if (frame.byteLength < maxMessageBytes) {
-      this.#carry(path, lane, () => {
+      this.#carry(path, lane, frame.byteLength, () => {
         if (!arrives(path)) return;
         this.delivered++;
         path.to.received(messageOf(frame));
       });
       return;
     }
+    const { load } = path;
     for (const piece of fragments(frame, lane)) {
       const arrival = this.#arrival(path, 'bulk', true);
-      this.#queue.after(arrival - this.#queue.now, () => {
+      load.bulk += piece.byteLength;
+      this.#later(arrival - this.#queue.now, () => {
+        load.bulk -= piece.byteLength;
         if (!arrives(path)) {
           path.reassembler = new Reassembler();
           return;

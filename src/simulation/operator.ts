@@ -8,6 +8,7 @@ import { canLead, isMember, isVoter, type MembershipStep } from '../core/configu
 import { isQuorum } from '../core/quorum.ts';
 import type { Configuration, NodeId } from '../core/types.ts';
 import type { FaultKind } from './fault-kinds.ts';
+import { crashWhen } from './fault-actions.ts';
 import type { AnyGroup, AnyProcess, Caretaker, FaultAction, FaultContext } from './fault-context.ts';
 
 const careEveryMs = 500;
@@ -20,6 +21,8 @@ const farewellMs = 8_000;
 export interface OperatorOptions {
   /** A lost store comes back under its old id: a mutant. */
   readonly forgetsIncarnation: boolean;
+  /** How many newcomers become learners at the beginning. */
+  readonly learners: number;
 }
 
 export class Operator implements Caretaker {
@@ -31,6 +34,7 @@ export class Operator implements Caretaker {
   readonly #lost: Set<NodeId> = new Set();
   readonly #farewells: Set<AnyProcess> = new Set();
   membershipChanges = 0;
+  #recruits = 0;
 
   constructor(group: AnyGroup, options: OperatorOptions) {
     this.#group = group;
@@ -58,6 +62,7 @@ export class Operator implements Caretaker {
   #care(): void {
     this.#group.queue.after(careEveryMs, () => {
       this.#restart();
+      this.#recruit();
       this.#retire();
       this.#replaceLost();
       this.#care();
@@ -69,6 +74,16 @@ export class Operator implements Caretaker {
     for (const process of this.#group.processes) {
       if (process.stoppedBy !== null && !process.isGone) process.start();
     }
+  }
+
+  /** Groups have learners, which wait for their turn: one after the other, from the beginning. */
+  #recruit(): void {
+    if (this.#recruits >= this.#options.learners || this.#isHealing) return;
+    const newcomer = this.#idle() ?? this.#newcomer();
+    if (newcomer === null) return;
+    const before = this.membershipChanges;
+    this.#propose(this.#group.leader, [{ kind: 'add-learner', id: newcomer.id }]);
+    this.#recruits += this.membershipChanges - before;
   }
 
   /** Whoever was removed goes on for a while, as if nothing had happened. */
@@ -216,6 +231,7 @@ export class Operator implements Caretaker {
       ];
       const { leader } = this.#group;
       this.#propose(leader, steps, { transition });
+      if (context.choose(2) === 0) crashWhileChanging(context, leader);
       context.after(1_000 + context.choose(4_000), () => {
         this.#ask(this.#group.leader, (member) => member.leaveJoint());
       });
@@ -274,6 +290,13 @@ export class Operator implements Caretaker {
     const left = configuration.voters.filter((voter) => voter !== id && canLead(configuration, voter));
     return left.length >= minVoters - 1 && configuration.voters.length > minVoters - 1;
   }
+}
+
+/** A leader dies when the change that it has just proposed is on another disk, and may be committed or not. */
+function crashWhileChanging(context: FaultContext, leader: AnyProcess | null): void {
+  const index = leader?.raft?.lastIndex ?? 0;
+  const isElsewhere = ({ id, disk }: AnyProcess): boolean => id !== leader?.id && disk.lastIndex >= index;
+  crashWhen(context, leader, () => context.group.processes.some(isElsewhere));
 }
 
 /** A change of membership lies in the log of this process that it has not applied: it may still make the group smaller. */

@@ -5,6 +5,8 @@
  */
 import { type Random, seededRandom } from '../core/random.ts';
 import type { MemberOptions } from '../group/member-options.ts';
+import { defaultProposalLimits } from '../group/proposals.ts';
+import { highWaterBytes } from '../transport/link.ts';
 import { allFaultKinds, type FaultKind, faultKinds } from './fault-kinds.ts';
 import type { DiskOptions } from './group-of-processes.ts';
 import type { NetworkOptions } from './network.ts';
@@ -22,10 +24,14 @@ export interface PlannedFault {
 export interface Plan {
   readonly seed: number;
   readonly members: number;
+  /** So many newcomers become learners at the beginning. */
+  readonly learners: number;
   readonly options: Partial<MemberOptions>;
   readonly network: NetworkOptions;
   readonly disk: DiskOptions;
   readonly clients: number;
+  /** At the end somebody is alone once more, for some election timeouts. */
+  readonly endsAlone: boolean;
   /** Milliseconds between the operations of a client, at most. */
   readonly thinkMs: number;
   readonly keys: number;
@@ -43,8 +49,6 @@ export interface PlanOptions {
   readonly faults?: readonly FaultKind[] | undefined;
   readonly chaosMs?: number | undefined;
   readonly clients?: number | undefined;
-  /** Reads on leases in every run, as far as it has no faults that forbid them; drawn if left out. */
-  readonly leases?: boolean | undefined;
 }
 
 const planStream = 0;
@@ -56,18 +60,21 @@ export function drawPlan(seed: number, given: PlanOptions = {}): Plan {
   const between = (min: number, max: number): number => min + random.below(max - min + 1);
   const members = given.members ?? [3, 3, 5, 5, 5, 7][random.below(6)] ?? 3;
   const chaosMs = given.chaosMs ?? between(20_000, 60_000);
-  const kinds = drawKinds(random, given.faults ?? allFaultKinds, chance);
+  const drawn = drawKinds(random, given.faults ?? allFaultKinds, chance);
+  const options = drawOptions(chance, between, !isNothingButFrozenClocks(drawn));
   // A lease trusts that clocks run: one that stands still is beyond every bound of drift.
-  const options = drawOptions(chance, between, !kinds.includes('clock-frozen'), given.leases === true);
+  const kinds = options.raft?.leaseReads === true ? drawn.filter((kind) => kind !== 'clock-frozen') : drawn;
   // Whoever wants no faults wants none of these either.
   const isFaultless = given.faults?.length === 0;
   const isCalmNetwork = chance(40) || isFaultless;
   return {
     seed,
     members,
+    learners: chance(50) && !isFaultless ? between(1, 2) : 0,
     options,
     network: {
       asBytes: chance(20),
+      highWaterBytes: chance(25) && !isFaultless ? between(100, 4_000) : highWaterBytes.bulk,
       faults: {
         loss: isCalmNetwork ? 0 : random.below(30),
         duplication: isCalmNetwork ? 0 : random.below(20),
@@ -80,6 +87,7 @@ export function drawPlan(seed: number, given: PlanOptions = {}): Plan {
     },
     disk: { minDelay: random.below(3), maxDelay: between(3, 30) },
     clients: given.clients ?? between(2, 6),
+    endsAlone: chance(30),
     thinkMs: between(20, 400),
     keys: between(1, 6),
     patienceMs: between(2_000, 10_000),
@@ -93,7 +101,6 @@ function drawOptions(
   chance: (percent: number) => boolean,
   between: (min: number, max: number) => number,
   mayLease: boolean,
-  leases: boolean,
 ): Partial<MemberOptions> {
   const electionTicks = between(6, 14);
   const checkQuorum = chance(90);
@@ -105,20 +112,32 @@ function drawOptions(
       campaignDelayTicks: chance(20) ? between(0, electionTicks - 1) : 0,
       preVote: chance(85),
       checkQuorum,
-      leaseReads: checkQuorum && mayLease && (chance(40) || leases),
+      leaseReads: checkQuorum && mayLease && chance(60),
       clockDriftTicks: 1 + Math.ceil(electionTicks / 4),
       maxMessageBytes: chance(30) ? between(1, 500) : 64 * 1024,
       maxInflightMessages: chance(30) ? between(1, 4) : 64,
       maxInflightBytes: chance(20) ? between(1, 2_000) : 1024 * 1024,
-      maxUncommittedBytes: chance(20) ? between(200, 5_000) : 8 * 1024 * 1024,
+      maxUncommittedBytes: chance(30) ? between(50, 1_000) : 8 * 1024 * 1024,
       maxCommittedBytes: chance(30) ? between(1, 1_000) : 1024 * 1024,
-      trailingEntries: between(0, 40),
-      snapshotPartBytes: between(50, 1_000),
+      maxPendingReads: chance(20) ? between(1, 4) : 10_000,
+      trailingEntries: chance(50) ? between(0, 5) : between(0, 40),
+      trailingBytes: chance(20) ? between(0, 1_000) : 1024 * 1024,
+      snapshotPartBytes: chance(50) ? between(50, 1_000) : between(1_000, 60 * 1024),
       snapshotWindowBytes: between(50, 5_000),
       snapshotTimeoutTicks: between(20, 60),
     },
-    snapshots: { entries: between(15, 120), bytes: 1e9 },
+    proposals: chance(20)
+      ? { ...defaultProposalLimits, maxPending: between(1, 8), maxPendingBytes: between(20, 400) }
+      : defaultProposalLimits,
+    snapshots: {
+      entries: chance(50) ? between(10, 40) : between(15, 120),
+      bytes: chance(20) ? between(500, 5_000) : 1e9,
+    },
   };
+}
+
+function isNothingButFrozenClocks(kinds: readonly FaultKind[]): boolean {
+  return kinds.length > 0 && kinds.every((kind) => kind === 'clock-frozen');
 }
 
 /** Most runs have some kinds of faults, a few have one or all, so that each is seen with and without each other. */

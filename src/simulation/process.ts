@@ -8,13 +8,14 @@ import { standardRules } from '../core/rules.ts';
 import type { NodeId, PersistentState } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import { Member } from '../group/member.ts';
-import type { MemberOptions } from '../group/member-options.ts';
+import { defaultMemberOptions, type MemberOptions } from '../group/member-options.ts';
+import { newProposals, type Proposals } from '../group/proposals.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { MemberMessage } from '../transport/messages.ts';
 import { EventLoop } from './event-loop.ts';
 import type { EventQueue } from './event-queue.ts';
-import type { Mutant } from './mutant.ts';
+import type { MessageChange, Mutant } from './mutants/mutant.ts';
 import type { Network, Station } from './network.ts';
 import { ProcessClock } from './process-clock.ts';
 import type { Run } from './run-of-member.ts';
@@ -34,6 +35,8 @@ export interface ProcessInit<State, Command, Result> {
   /** Another number for each run of each process. */
   readonly nextSeed: () => readonly number[];
   readonly mutant: Mutant | null;
+  /** What the mutant makes of messages on their way in; null for nothing. The same for all processes of a run. */
+  readonly changesMessage: MessageChange | null;
   readonly watcher: Watcher<State, Command, Result>;
   readonly duplicate: (process: SimProcess<State, Command, Result>) => void;
   /** The process holding a member now. */
@@ -62,6 +65,7 @@ export class SimProcess<State, Command, Result> implements Station {
   #clock: ProcessClock;
   #storage: SimStorage | null = null;
   #member: Member<State, Command, Result> | null = null;
+  #proposals: Proposals<Result> | null = null;
   #watched: Run | null = null;
   /** Effects that still leave the process before it dies; null when it is not dying. */
   #effectsLeft: number | null = null;
@@ -100,6 +104,11 @@ export class SimProcess<State, Command, Result> implements Station {
 
   get clock(): ProcessClock {
     return this.#clock;
+  }
+
+  /** It would answer a read on a lease now: it leads, for all that it knows, and is not asleep. */
+  get holdsLease(): boolean {
+    return this.#loop.isAwake && this.#member?.holdsLease === true;
   }
 
   /** Has a member, which may be frozen. */
@@ -180,6 +189,7 @@ export class SimProcess<State, Command, Result> implements Station {
     this.#life = 'up';
     const loop = this.#loop;
     const cores: Raft[] = [];
+    this.#proposals = newProposals(random, options.proposals ?? defaultMemberOptions.proposals);
     this.#member = new Member<State, Command, Result>({
       id: this.id,
       persistent,
@@ -189,6 +199,7 @@ export class SimProcess<State, Command, Result> implements Station {
       random,
       machine: watcher.observed(machine, () => this.#here),
       options,
+      proposals: this.#proposals,
       listener: {
         stateChanged: () => undefined,
         restored: (index) => {
@@ -212,7 +223,7 @@ export class SimProcess<State, Command, Result> implements Station {
       },
     });
     const [raft] = cores;
-    this.#watched = raft === undefined ? null : watcher.started(this.id, raft);
+    this.#watched = raft === undefined ? null : watcher.started(this.id, raft, this);
   }
 
   /** A member that stopped by itself: its process ends, and may be started again. */
@@ -244,6 +255,15 @@ export class SimProcess<State, Command, Result> implements Station {
     };
   }
 
+  /** Commands that wait here for an outcome, and their bytes. */
+  get pendingCommands(): number {
+    return this.#proposals?.pending ?? 0;
+  }
+
+  get pendingCommandBytes(): number {
+    return this.#proposals?.pendingBytes ?? 0;
+  }
+
   /** Whether the next effect still leaves the process. */
   #leaves(): boolean {
     if (this.#effectsLeft === null) return true;
@@ -256,13 +276,15 @@ export class SimProcess<State, Command, Result> implements Station {
     const { network, watcher, stationOf } = this.#init;
     watcher.sending(this.id, this.disk, message);
     const station = stationOf(to);
-    return station !== null && network.send(this.name, station, message, lane);
+    const isSent = station !== null && network.send(this.name, station, message, lane);
+    if (isSent) watcher.sent(message);
+    return isSent;
   }
 
   received(message: MemberMessage): void {
     this.run(() => {
-      const { mutant } = this.#init;
-      const arrived = mutant?.receives === undefined ? message : mutant.receives(message, this.raft);
+      const { changesMessage } = this.#init;
+      const arrived = changesMessage === null ? message : changesMessage(message, this.raft);
       if (arrived !== null) this.#member?.receive(arrived);
     });
   }
@@ -330,10 +352,12 @@ export class SimProcess<State, Command, Result> implements Station {
     this.#effectsLeft = null;
     this.#storage?.crash(reached);
     const member = this.#member;
+    const watched = this.#watched;
     this.#member = null;
+    this.#proposals = null;
     this.#watched = null;
     if (wasUp) this.#init.network.left(this, isAnnounced);
-    this.#init.watcher.crashed(this.id);
+    this.#init.watcher.crashed(this.id, watched);
     member?.close(new RaftError('CLOSED', 'the process is gone'));
   }
 
@@ -345,6 +369,14 @@ export class SimProcess<State, Command, Result> implements Station {
   /** Writes on their way to the disk. */
   get pendingWrites(): number {
     return this.#storage?.pendingWrites ?? 0;
+  }
+
+  get isKeepingSnapshot(): boolean {
+    return this.#storage?.isKeepingSnapshot ?? false;
+  }
+
+  get bytesBeingRead(): number {
+    return this.#storage?.bytesBeingRead ?? 0;
   }
 
   /** Parts of a snapshot are on their way to the disk. */

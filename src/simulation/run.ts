@@ -7,11 +7,11 @@ import type { MachineDefinition } from '../machine/machine.ts';
 import type { AnyGroup } from './fault-context.ts';
 import { Faults, type FaultCounts } from './faults.ts';
 import { SimGroup } from './group-of-processes.ts';
+import { type Clients, heal } from './healing.ts';
 import type { Operation } from './history.ts';
 import { keyValueModel, type KeyValueInput, type KeyValueOutput } from './key-value-model.ts';
 import { checkLinearizable } from './linearizability.ts';
-import { checkAgreement, checkLeader, checkMended, checkTerms, highestTerm, type LivenessGroup } from './liveness.ts';
-import type { Mutant } from './mutant.ts';
+import type { Mutant } from './mutants/mutant.ts';
 import { Operator } from './operator.ts';
 import type { Plan } from './plan.ts';
 import { RegisterScript } from './register-script.ts';
@@ -113,7 +113,10 @@ export function runScenario<State, Command, Result>(
     ...(narrator && { narrator }),
   });
   const anyGroup = group as unknown as AnyGroup;
-  const operator = new Operator(anyGroup, { forgetsIncarnation: mutant?.forgetsIncarnation === true });
+  const operator = new Operator(anyGroup, {
+    forgetsIncarnation: mutant?.forgetsIncarnation === true,
+    learners: plan.learners,
+  });
   const faults = new Faults(anyGroup, operator);
   let violation: Violation | null = null;
   try {
@@ -135,53 +138,6 @@ function violationOf(error: unknown, { queue, steps }: AnyGroup): Violation {
   if (error instanceof ViolationError) return error.violation;
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { invariant: 'thrown', message, at: queue.now, step: steps };
-}
-
-/** A run in which nobody had to take over proves little: then the leader dies once more. */
-function depose(group: AnyGroup): void {
-  if (group.watcher.invariants.leaderChanges > 1) return;
-  const { leader } = group;
-  leader?.crash({ reached: (pending) => pending, isAnnounced: false });
-  group.until(() => group.leader !== null, 4 * group.electionMs);
-  leader?.start();
-}
-
-/** The part of a workload that does not depend on what is replicated. */
-interface Clients {
-  readonly operations: number;
-  readonly acknowledged: number;
-  readonly openOperations: number;
-  stop(): void;
-}
-
-function heal(healed: LivenessGroup, clients: Clients, faults: Faults, digest: (state: never) => string): void {
-  const { group, operator, plan } = healed;
-  group.watcher.note('everything works again from here on');
-  operator.heal();
-  faults.heal();
-  const termAtHealing = highestTerm(group);
-  checkLeader(healed);
-  depose(group);
-  checkMended(healed);
-  checkLeader(healed);
-  const { preVote = true, checkQuorum = true } = plan.options.raft ?? {};
-  if (preVote && checkQuorum) checkTerms(healed, termAtHealing);
-  checkCommits(group, clients);
-  clients.stop();
-  // L3: whatever was begun comes to an end.
-  if (!group.until(() => clients.openOperations === 0, plan.patienceMs + 4 * group.electionMs)) {
-    group.accuse('L3', `${clients.openOperations} operations never end`);
-  }
-  checkAgreement(healed, digest);
-}
-
-/** L4: operations are acknowledged again. */
-function checkCommits(group: AnyGroup, clients: Clients): void {
-  const before = clients.acknowledged;
-  const wanted = 10;
-  if (!group.until(() => clients.acknowledged >= before + wanted, 40 * group.electionMs)) {
-    group.accuse('L4', `${clients.acknowledged - before} of ${wanted} operations are acknowledged after the healing`);
-  }
 }
 
 function report(

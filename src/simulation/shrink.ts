@@ -2,6 +2,7 @@
  * Makes a failing plan short: fewer faults (delta debugging, Zeller and Hildebrandt 2002), fewer clients and keys, calmer
  * links and disks, ordinary options, less time; as long as the same invariant is broken.
  */
+import { highWaterBytes } from '../transport/link.ts';
 import type { Plan, PlannedFault } from './plan.ts';
 import type { Violation } from './violation.ts';
 
@@ -133,6 +134,7 @@ class Shrinker {
     for (const clients of [1, 2]) {
       if (clients < this.#plan.clients && this.#try({ ...this.#plan, clients })) break;
     }
+    if (this.#plan.learners > 0) this.#try({ ...this.#plan, learners: 0 });
     if (this.#plan.keys > 1) this.#try({ ...this.#plan, keys: 1 });
     this.#calmNetwork();
     if (this.#plan.thinkMs < 1_000) this.#try({ ...this.#plan, thinkMs: 2 * this.#plan.thinkMs });
@@ -146,6 +148,9 @@ class Shrinker {
     const isCalm = (name: keyof typeof calm): boolean => network.faults[name] === calm[name];
     const names = Object.keys(calm) as (keyof typeof calm)[];
     if (network.asBytes) this.#try({ ...this.#plan, network: { ...network, asBytes: false } });
+    if (network.highWaterBytes < highWaterBytes.bulk) {
+      this.#try({ ...this.#plan, network: { ...this.#plan.network, highWaterBytes: highWaterBytes.bulk } });
+    }
     if (names.every(isCalm)) return;
     const withFaults = (faults: Partial<typeof calm>): Plan => {
       const { network: present } = this.#plan;

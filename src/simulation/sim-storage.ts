@@ -37,6 +37,8 @@ export interface SimStorageInit {
 
 interface Operation {
   readonly isPart: boolean;
+  /** It is a part of a snapshot, or makes one the newest. */
+  readonly isOfSnapshot: boolean;
   readonly perform: () => void;
   readonly done: (error: RaftError | null) => void;
 }
@@ -50,6 +52,8 @@ export class SimStorage implements Storage {
   #free = 0;
   #failure: RaftError | null = null;
   #isGone = false;
+  /** Bytes of snapshots that are being read. */
+  bytesBeingRead = 0;
 
   constructor(init: SimStorageInit) {
     this.#init = init;
@@ -82,7 +86,12 @@ export class SimStorage implements Storage {
       writing(written);
       disk.perform(written);
     };
-    this.#issue({ isPart: false, perform, done: isEarly ? () => undefined : done });
+    this.#issue({
+      isPart: false,
+      isOfSnapshot: batch.snapshot != null,
+      perform,
+      done: isEarly ? () => undefined : done,
+    });
     if (isEarly) {
       this.#init.queue.after(0, () => {
         tell(() => {
@@ -97,7 +106,7 @@ export class SimStorage implements Storage {
     const perform = (): void => {
       disk.stage(part);
     };
-    this.#issue({ isPart: true, perform, done });
+    this.#issue({ isPart: true, isOfSnapshot: true, perform, done });
   }
 
   #issue(operation: Operation): void {
@@ -137,9 +146,11 @@ export class SimStorage implements Storage {
     done: (result: Uint8Array | RaftError) => void,
   ): void {
     const { queue, tell, disk, faults } = this.#init;
+    this.bytesBeingRead += length;
     queue.after(faults.delay(), () => {
       const data = disk.read(snapshot, offset, length);
       tell(() => {
+        this.bytesBeingRead -= length;
         done(this.#failsToRead() ?? data ?? new RaftError('STORAGE_FAILED', 'the snapshot is not kept any more'));
       });
     });
@@ -151,6 +162,11 @@ export class SimStorage implements Storage {
 
   get isStaging(): boolean {
     return this.#pending.some(({ isPart }) => isPart);
+  }
+
+  /** A snapshot, or a part of one, is on its way to the disk. */
+  get isKeepingSnapshot(): boolean {
+    return this.#pending.some(({ isOfSnapshot }) => isOfSnapshot);
   }
 
   /** The process is gone. Of what was on its way, the first so many operations reach the disk; the rest is lost. */

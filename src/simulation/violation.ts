@@ -9,6 +9,9 @@ export interface Violation {
   readonly step: number;
 }
 
+/** Reports what is wrong. Does not come back. */
+export type Accuse = (invariant: string, message: string) => never;
+
 /** One sentence, for people. */
 export function violationText({ invariant, message, step }: Violation): string {
   return `${invariant} after ${step} events: ${message}`;

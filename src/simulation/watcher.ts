@@ -6,18 +6,30 @@ import type { RaftError } from '../errors.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import type { Batch } from '../storage/storage.ts';
 import type { MemberMessage } from '../transport/messages.ts';
+import { BoundsChecker, type Limits } from './bounds-checker.ts';
 import { CommandTexts } from './command-texts.ts';
-import { type Accuse, Invariants } from './invariants.ts';
+import { Invariants } from './invariants.ts';
 import { ObservedMachine } from './observed-machine.ts';
+import { LeadershipChecker } from './leadership-checker.ts';
+import { type LeaseHolder, ReadsChecker } from './reads-checker.ts';
 import { type AppliedEffect, Reference } from './reference.ts';
-import { Run } from './run-of-member.ts';
+import { type Home, Run } from './run-of-member.ts';
 import type { DiskView } from './sim-disk.ts';
 import { TraceHash } from './trace-hash.ts';
+import type { Accuse } from './violation.ts';
+
+/** Messages by kind, that were sent while somebody counted. */
+export type Counts = Map<MemberMessage['kind'], number>;
 
 export interface WatcherInit<State, Command> {
   readonly accuse: Accuse;
   readonly initial: State;
   readonly diskOf: (id: NodeId) => DiskView | null;
+  readonly limits: Limits;
+  /** Milliseconds of virtual time. */
+  readonly now: () => number;
+  /** Everybody who would answer a read on a lease now. */
+  readonly leaseHolders: () => readonly LeaseHolder[];
   /** The state as text that is equal only for equal states. */
   readonly digest: (state: State) => string;
   /** The command as text. */
@@ -36,15 +48,23 @@ export class Watcher<State, Command, Result> {
   readonly hash: TraceHash = new TraceHash();
   readonly invariants: Invariants;
   readonly reference: Reference;
+  readonly reads: ReadsChecker;
+  readonly leadership: LeadershipChecker;
+  readonly bounds: BoundsChecker;
   readonly #init: WatcherInit<State, Command>;
   readonly #texts: CommandTexts = new CommandTexts();
   /** Snapshots that members have taken, and those that they were sent and have installed. */
   snapshots = 0;
   installs = 0;
+  /** Counts what is sent, while somebody wants that. */
+  counts: Counts | null = null;
 
   constructor(init: WatcherInit<State, Command>) {
     this.#init = init;
     this.invariants = new Invariants(init.accuse, init.diskOf);
+    this.reads = new ReadsChecker(init.accuse, () => this.invariants.committed, init.leaseHolders);
+    this.leadership = new LeadershipChecker(init.accuse, init.limits.raft, init.diskOf, init.now);
+    this.bounds = new BoundsChecker(init.accuse, init.limits);
     this.reference = new Reference(init.digest(init.initial));
   }
 
@@ -92,14 +112,16 @@ export class Watcher<State, Command, Result> {
   }
 
   /** A member begins a run. */
-  started(id: NodeId, raft: Raft): Run {
+  started(id: NodeId, raft: Raft, home: Home): Run {
     this.note(`${id} starts, with a log up to ${raft.lastIndex} in term ${raft.term}`);
-    const run = new Run(id, raft);
+    const run = new Run(id, raft, home);
     this.invariants.started(run);
     return run;
   }
 
-  crashed(id: NodeId): void {
+  /** @param run null for one that had not begun */
+  crashed(id: NodeId, run: Run | null): void {
+    if (run !== null) this.leadership.crashed(run);
     this.hash.text(`crashed ${id}`);
     this.note(`${id} is gone`);
   }
@@ -131,7 +153,11 @@ export class Watcher<State, Command, Result> {
       const disk = this.#init.diskOf(event.node);
       if (disk !== null) this.invariants.votedForItself(event.node, disk, event.message.term);
     }
-    if (run !== null) this.invariants.traced(run, event);
+    if (run === null) return;
+    this.invariants.traced(run, event);
+    this.reads.traced(run, event);
+    this.leadership.traced(run, event);
+    this.bounds.traced(run, event);
   }
 
   writing(id: NodeId, disk: DiskView, batch: Batch): void {
@@ -142,9 +168,17 @@ export class Watcher<State, Command, Result> {
     this.invariants.sending(id, disk, message);
   }
 
+  /** A link has taken a message. */
+  sent({ kind }: MemberMessage): void {
+    this.counts?.set(kind, (this.counts.get(kind) ?? 0) + 1);
+  }
+
   /** An event of this member is over. */
   settled(run: Run): void {
     this.invariants.settled(run);
+    this.reads.settled(run);
+    this.bounds.settled(run);
+    run.wasAskedToLead = false;
   }
 
   /** The machine of this member was restored from a snapshot. */

@@ -98,7 +98,10 @@ export class Workload<State, Command, Result> {
     const running = this.#group.processes.filter(
       ({ id, isRunning, isGone }) => isRunning && !isGone && configuration !== null && isMember(configuration, id),
     );
-    const process = running[this.#random.below(Math.max(1, running.length))];
+    // Half of all is asked of whoever believes to lead, and may be wrong.
+    const believers = this.#random.below(2) === 0 ? running.filter(({ raft }) => raft?.role === 'leader') : [];
+    const asked = believers.length > 0 ? believers : running;
+    const process = asked[this.#random.below(Math.max(1, asked.length))];
     if (process === undefined) {
       this.#next(client);
       return;
@@ -152,7 +155,7 @@ export class Workload<State, Command, Result> {
   ): () => void {
     const { request } = pending;
     if (request.kind !== 'read') return () => undefined;
-    const consistency = this.#random.below(2) === 0 ? 'lease' : 'linearizable';
+    const consistency = this.#random.below(5) === 0 ? 'linearizable' : 'lease';
     const cancel = process.member?.read(consistency, (outcome) => {
       const { member, raft } = process;
       if (outcome.kind !== 'ready' || member === null || raft === null) this.#failed(pending);

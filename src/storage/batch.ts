@@ -1,4 +1,5 @@
 import type { Entry, HardState, Index, LogStart, Snapshot } from '../core/types.ts';
+import { RaftError } from '../errors.ts';
 import type { Batch } from './storage.ts';
 
 /** A change of the log that leaves its start where it is. */
@@ -15,7 +16,15 @@ export interface MergedBatch extends LogChange {
   readonly hardState: HardState | null;
 }
 
-/** Several batches as one that has the effect of all in their order. */
+/** A log that would begin before where it begins: what lay there is gone. */
+export function beginsEarlier(now: Index, wanted: Index): RaftError {
+  return new RaftError('STORAGE_FAILED', `the log begins behind ${now}, and cannot begin behind ${wanted} any more`);
+}
+
+/**
+ * Several batches as one that has the effect of all in their order.
+ * @throws RaftError STORAGE_FAILED when they cannot follow each other
+ */
 export function mergeBatches(batches: readonly Batch[]): MergedBatch {
   const snapshots: Snapshot[] = [];
   let start: LogStart | null = null;
@@ -25,7 +34,9 @@ export function mergeBatches(batches: readonly Batch[]): MergedBatch {
   for (const batch of batches) {
     if (batch.snapshot) snapshots.push(batch.snapshot);
     if (batch.start) {
-      const { index } = (start = batch.start);
+      const { index } = batch.start;
+      if (start !== null && index < start.index) throw beginsEarlier(start.index, index);
+      start = batch.start;
       entries = entries.filter((entry) => entry.index > index);
     }
     hardState = batch.hardState ?? hardState;

@@ -33,7 +33,7 @@ const maxTextLength = 4096;
 
 const isText = (text: string): text is string => text.length <= maxTextLength;
 
-export class LevelDatabase extends RecordedDatabase {
+export class LevelDatabase extends RecordedDatabase implements AsyncDisposable {
   override readonly host: HostId;
   override readonly keys: CryptoKeyPair;
   readonly #level: Level;
@@ -139,6 +139,10 @@ export class LevelDatabase extends RecordedDatabase {
 
   override async close(): Promise<void> {
     await this.#level.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }
 

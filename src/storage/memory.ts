@@ -4,6 +4,7 @@ import { RaftError } from '../errors.ts';
 import type { HostIdentity } from '../identity/host-keys.ts';
 import type { GroupId, HostId } from '../ids.ts';
 import { crc32c } from '../encoding/crc32c.ts';
+import { beginsEarlier } from './batch.ts';
 import type { Database, GroupChange, GroupRecord } from './database.ts';
 import { snapshotsKept } from './stored-snapshots.ts';
 import type { Batch, Durability, SnapshotName, SnapshotPart, Storage } from './storage.ts';
@@ -150,16 +151,21 @@ export class MemoryStorage implements Storage {
 
   write(batch: Batch, done: (error: RaftError | null) => void): void {
     queueMicrotask(() => {
-      const failure = this.#check() ?? this.#incomplete(batch);
+      const failure = this.#check() ?? this.#fault(batch);
       if (failure === null) this.#disk.perform(batch);
       else this.#failure ??= failure;
       done(failure);
     });
   }
 
-  #incomplete({ snapshot }: Batch): RaftError | null {
-    if (!snapshot || this.#disk.holds(snapshot)) return null;
-    return new RaftError('STORAGE_FAILED', `the snapshot of entry ${snapshot.index} was not staged to its end`);
+  /** What a batch asks for and cannot have. */
+  #fault({ snapshot, start }: Batch): RaftError | null {
+    if (snapshot && !this.#disk.holds(snapshot)) {
+      return new RaftError('STORAGE_FAILED', `the snapshot of entry ${snapshot.index} was not staged to its end`);
+    }
+    if (!start) return null;
+    const begins = this.#disk.state?.start.index ?? 0;
+    return start.index < begins ? beginsEarlier(begins, start.index) : null;
   }
 
   #check(): RaftError | null {

@@ -30,6 +30,10 @@ function asRaftError(what: string, cause: unknown): RaftError {
     : new RaftError('STORAGE_FAILED', `${what} failed: ${String(cause)}`, { cause });
 }
 
+function follows(): RaftError {
+  return new RaftError('QUOTA_EXCEEDED', 'this batch follows one for which there was no room');
+}
+
 /** Frees space, and depends on no batch that may have failed. */
 function isRelief({ hardState, truncateFrom, entries }: Batch): boolean {
   return hardState === null && truncateFrom === null && entries.length === 0;
@@ -105,6 +109,13 @@ export class RecordedStorage implements Storage {
     return jobs;
   }
 
+  /** And leaves the parts. */
+  #takeAllBatches(): BatchJob[] {
+    const jobs = this.#queue.filter((job) => job.kind === 'batch');
+    this.#queue = this.#queue.filter((job) => job.kind === 'part');
+    return jobs;
+  }
+
   #takeParts(): PartJob[] {
     const jobs: PartJob[] = [];
     let bytes = 0;
@@ -120,15 +131,18 @@ export class RecordedStorage implements Storage {
   async #writeBatches(jobs: readonly BatchJob[]): Promise<void> {
     if (this.#state !== 'full') {
       const error = await this.#commitBatches(jobs);
-      if (error?.code === 'QUOTA_EXCEEDED' && this.#failure === null) this.#state = 'full';
+      const isFull = error?.code === 'QUOTA_EXCEEDED' && this.#failure === null;
+      if (isFull) this.#state = 'full';
+      // Whoever issued them did not know yet, so none of them is there to make room.
+      const behind = isFull ? this.#takeAllBatches() : [];
       for (const { done } of jobs) done(error);
+      for (const { done } of behind) done(follows());
       return;
     }
     // Nothing may follow what is missing, until it is written again.
     const resumed = jobs.findIndex(({ batch }) => batch.resumes === true);
     for (const { batch, done } of resumed < 0 ? jobs : jobs.slice(0, resumed)) {
-      const error = new RaftError('QUOTA_EXCEEDED', 'this batch follows one for which there was no room');
-      done(isRelief(batch) ? await this.#commitBatches([{ kind: 'batch', batch, done }]) : error);
+      done(isRelief(batch) ? await this.#commitBatches([{ kind: 'batch', batch, done }]) : follows());
     }
     if (resumed < 0) return;
     const again = jobs.slice(resumed);

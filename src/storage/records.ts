@@ -14,11 +14,11 @@ import type { Configuration, Entry, EntryKind, HardState, Index, LogStart, NodeI
 import { configurationFields, readConfiguration, readEarlierConfiguration } from '../encoding/configuration.ts';
 import { crc32c } from '../encoding/crc32c.ts';
 import { FieldReader } from '../encoding/fields.ts';
-import { decode, encode } from '../encoding/msgpack.ts';
+import { decode, encodeBehind } from '../encoding/msgpack.ts';
 import { RaftError } from '../errors.ts';
 import type { LogChange } from './batch.ts';
 
-const formatVersion = 3;
+export const formatVersion = 3;
 const headerBytes = 5;
 const checksumBytes = 4;
 
@@ -45,10 +45,8 @@ export function checksumOf(record: Uint8Array): number {
 export const isNodeId = (text: string): text is NodeId => text !== '';
 
 export function seal(payload: unknown): Uint8Array {
-  const body = encode(payload);
-  const record = new Uint8Array(headerBytes + body.byteLength);
+  const record = encodeBehind(headerBytes, payload);
   record[checksumBytes] = formatVersion;
-  record.set(body, headerBytes);
   new DataView(record.buffer).setUint32(0, crc32c(record.subarray(checksumBytes)), true);
   return record;
 }

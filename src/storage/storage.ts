@@ -20,7 +20,7 @@ export interface Batch {
   readonly snapshot?: Snapshot | null;
   /**
    * Where the log begins: what is stored up to there goes. The first batch of a store carries it, and founds it; later ones
-   * when the log was compacted. It is committed, as a snapshot is: the commit index that is loaded is never behind them.
+   * when the log was compacted, and never to an index before that. It is committed, as a snapshot is: the commit index that is loaded is never behind them.
    */
   readonly start?: LogStart | null;
   readonly hardState: HardState | null;
@@ -59,7 +59,7 @@ export interface Storage {
    * After one failure everything later fails too: a log with a hole is worse than none.
    *
    * QUOTA_EXCEEDED can be mended. It comes when there was no room, and nothing of the batch was written; every batch that
-   * was issued after it fails likewise, in order. From then on the store takes parts of snapshots, and batches that free
+   * was issued behind it, before that was said, fails likewise, in order. From then on the store takes parts of snapshots, and batches that free
    * space and hold nothing but `snapshot` and `start`; everything else fails with QUOTA_EXCEEDED, until a batch that
    * `resumes` begins to write again what failed, in its order. If that one fails too, the store fails for good.
    */

@@ -2,9 +2,9 @@
  * What a store holds, as records: the journal, the log that was checkpointed, the start, and the snapshots. It is read
  * once, and knows from then on which records are there, so that a commit is planned without reading any.
  */
-import type { Entry, HardState, LogStart, PersistentState } from '../core/types.ts';
+import type { Entry, HardState, Index, LogStart, PersistentState } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
-import { type LogChange, type MergedBatch, mergeBatches } from './batch.ts';
+import { beginsEarlier, type LogChange, type MergedBatch, mergeBatches } from './batch.ts';
 import type { Change, StoredRecords } from './group-records.ts';
 import { Journal } from './journal.ts';
 import { addChecksums, checksumOf, decodeStart, encodeStart, isOfVersion1 } from './records.ts';
@@ -27,6 +27,7 @@ export class StoredState {
   #hardState: HardState = noHardState;
   /** The checksum of the record of the start; 0 where there is none. */
   #startSum = 0;
+  #startIndex: Index = 0;
   /** What is left from before the last crash: it goes with the first commit. */
   #leftovers: readonly Change[] = [];
 
@@ -50,6 +51,7 @@ export class StoredState {
     if (loaded === null && !isOfVersion1(stored.start)) {
       throw new RaftError('STORAGE_CORRUPT', 'the hard state is missing; join the group as a new member');
     }
+    this.#startIndex = start.index;
     this.#startSum = stored.start instanceof Uint8Array ? checksumOf(stored.start) : 0;
     const entries = this.#log.load(start, stored.entries);
     if (sum !== null && sum !== addAll(this.#startSum, this.#log.sum, this.snapshots.sum)) {
@@ -65,7 +67,8 @@ export class StoredState {
   /**
    * How batches become one commit: as a record of the journal, or as a checkpoint.
    * @param more changes of records that are no part of the state yet
-   * @throws RaftError STORAGE_FAILED for a snapshot that was not staged to its end
+   * @throws RaftError STORAGE_FAILED for a snapshot that was not staged to its end, and for a log that would begin earlier
+   *   than it does
    */
   plan(merged: MergedBatch, more: readonly Change[]): Commit {
     const snapshots = this.snapshots.promote(merged.snapshots);
@@ -98,6 +101,7 @@ export class StoredState {
 
   #checkpoint(merged: MergedBatch, hardState: HardState, snapshotSum: number): Commit {
     const { start } = merged;
+    if (start !== null && start.index < this.#startIndex) throw beginsEarlier(this.#startIndex, start.index);
     const log = this.#log.plan(mergeBatches([...this.#journal.pending.map(asBatch), { ...asBatch(merged), start }]));
     const startRecord = start === null ? null : encodeStart(start);
     const startSum = startRecord === null ? this.#startSum : checksumOf(startRecord);
@@ -107,6 +111,7 @@ export class StoredState {
       changes: [...log.changes, ...startChanges, ...this.#journal.checkpoint(hardState, sum)],
       done: () => {
         this.#startSum = startSum;
+        this.#startIndex = start?.index ?? this.#startIndex;
         this.#journal.checkpointed();
         log.done();
       },

@@ -138,6 +138,35 @@ export function acceptFaults(accept: Accept): void {
     equal(await store.read(snapshot, 0, 1000), bytes, 'the snapshot');
   });
 
+  acceptFault(
+    'no-room',
+    'takes nothing that was issued behind what failed before that was said',
+    async (place, fail) => {
+      const store = await Store.open(place.open);
+      await store.write({ ...founding, hardState: { term: 1, vote: null, commit: 8 }, entries: range(1, 10, 1) });
+      for (let waits = 0; waits < 12; waits++) {
+        const after = 10 + waits;
+        const errors: (string | null)[] = [];
+        const write = (batch: Partial<Batch>): Promise<void> =>
+          new Promise((resolve) => {
+            store.storage.write({ hardState: null, truncateFrom: null, entries: [], ...batch }, (error) => {
+              errors.push(error?.code ?? null);
+              resolve();
+            });
+          });
+        fail();
+        const first = write({ entries: range(after + 1, after + 1, 1) });
+        for (let i = 0; i < waits; i++) await Promise.resolve();
+        const wasTold = errors.length > 0;
+        // A compaction like any other: it was not issued to make room.
+        await Promise.all([first, write({ start: { ...start, index: 1 + Math.floor(waits / 2), term: 1 } })]);
+        await store.write({ entries: range(after + 1, after + 1, 1), resumes: true });
+        equal(errors, ['QUOTA_EXCEEDED', wasTold ? null : 'QUOTA_EXCEEDED'], `the errors, ${waits} turns apart`);
+      }
+      equal((await store.reopen())?.entries.at(-1), range(22, 22, 1)[0], 'the end of the log');
+    },
+  );
+
   acceptFault('no-room', 'fails for good when there is no room for the second attempt either', async (place, fail) => {
     const store = await Store.open(place.open);
     await store.write({ ...founding, entries: range(1, 10, 1) });

@@ -167,6 +167,21 @@ const cases: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
     await until(() => links[0].send(numbered(taken, length), 'bulk'), 'room again');
   },
 
+  'refuses on the control lane as well, when the other end does not listen, and delivers all that it took': async ({
+    links,
+    witnesses,
+  }) => {
+    // Nobody listens before this turn of the event loop is over.
+    const length = 64 * 1024;
+    let taken = 0;
+    while (taken < 1000 && links[0].send(numbered(taken, length), 'control')) taken++;
+    check(taken < 1000, 'the control lane took 64 MB at once');
+    check(links[0].bufferedBytes('control') <= highWaterBytes.control + 2 * length, 'more waits than the mark allows');
+    await until(() => witnesses[1].frames.control.length === taken, 'what was taken');
+    inOrder(witnesses[1].frames.control, 'control');
+    await until(() => links[0].send(numbered(taken, length), 'control'), 'room again');
+  },
+
   'tells both ends of its end, once, and takes nothing any more': async ({ links, witnesses }) => {
     links[0].close();
     links[0].close();

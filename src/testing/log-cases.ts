@@ -167,6 +167,27 @@ export function acceptLog(accept: Accept): void {
     equal((await store.reopen())?.entries, expected, 'the log');
   });
 
+  accept('never begins the log before what is there, and keeps what it has when it is asked to', async (place) => {
+    const store = await Store.open(place.open);
+    await store.write({ ...founding, entries: range(1, 10, 1) });
+    const [later, earlier] = [6, 4].map((index) => ({ start: { ...start, index, term: 1 } }));
+    await store.write({ ...later });
+    equal(await codeOf(store.write({ ...earlier, entries: range(11, 11, 1) })), 'STORAGE_FAILED', 'the batch');
+    const state = await store.reopen();
+    equal([state?.start.index, state?.entries], [6, range(7, 10, 1)], 'the store');
+  });
+
+  accept('never begins the log before what a batch has said that it travels with', async (place) => {
+    const store = await Store.open(place.open);
+    await store.write({ ...founding, entries: range(1, 10, 1) });
+    const batches = [6, 4].map((index) => store.write({ start: { ...start, index, term: 1 } }));
+    equal(await codeOf(Promise.all(batches)), 'STORAGE_FAILED', 'the batches');
+    const state = await store.reopen();
+    const begins = state?.start.index ?? -1;
+    if (begins !== 0 && begins !== 6) throw new Error(`the log begins behind ${begins}`);
+    equal(state?.entries, range(begins + 1, 10, 1), 'the log');
+  });
+
   accept('keeps two stores of one database apart', async (place) => {
     const [one, other] = [await Store.open(place.open), await Store.open(place.openOther)];
     await one.write({ ...founding, entries: range(1, 5, 1) });

@@ -1,5 +1,5 @@
 /** Connections on the bare RTCPeerConnection, without a library. */
-import type { Connect, Connection, ConnectionListener } from './connection.ts';
+import type { Connect, Connection, ConnectionEnd, ConnectionListener } from './connection.ts';
 import type { Signal } from './introduction.ts';
 import { makeLaneChannels } from './lane-channels.ts';
 
@@ -32,7 +32,7 @@ class BareConnection implements Connection {
         listener.drained();
       },
       closed: (detail) => {
-        this.#close(detail);
+        this.#close({ reason: 'closed-by-peer', detail });
       },
     });
     connection.onicecandidate = ({ candidate }) => {
@@ -41,7 +41,7 @@ class BareConnection implements Connection {
       listener.signal({ type: 'candidate', candidate: { candidate: candidate.candidate, sdpMLineIndex, sdpMid } });
     };
     connection.onconnectionstatechange = () => {
-      if (connection.connectionState === 'failed') this.#close('the connection failed');
+      if (connection.connectionState === 'failed') this.#close({ reason: 'failed', detail: 'the connection failed' });
     };
     if (initiator) void this.#describe().catch(this.#fail);
   }
@@ -74,13 +74,15 @@ class BareConnection implements Connection {
   }
 
   readonly #fail = (error: unknown): void => {
-    this.#close(String(error));
+    this.#close({ reason: 'failed', detail: String(error) });
   };
 
-  #close(detail: string): void {
+  #close(end: ConnectionEnd): void {
     if (this.#isClosed) return;
-    this.destroy();
-    this.#listener.closed(detail);
+    this.#isClosed = true;
+    // Whoever is told may look at how far the connection had come.
+    this.#listener.closed(end);
+    this.peerConnection.close();
   }
 
   destroy(): void {

@@ -5,11 +5,17 @@
 import type { Signal } from './introduction.ts';
 import type { LaneChannelsListener } from './lane-channels.ts';
 
-export interface ConnectionListener extends LaneChannelsListener {
+/** Why a connection is closed that was not closed here. */
+export interface ConnectionEnd {
+  readonly reason: 'failed' | 'closed-by-peer';
+  readonly detail: string;
+}
+
+export interface ConnectionListener extends Omit<LaneChannelsListener, 'closed'> {
   /** To be brought to the other end. */
   signal(signal: Signal): void;
   /** The last that is told. */
-  closed(detail: string): void;
+  closed(end: ConnectionEnd): void;
 }
 
 export interface Connection {

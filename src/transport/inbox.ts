@@ -33,10 +33,11 @@ export class Inbox {
     return true;
   }
 
-  /** What waits is forgotten, and nothing is taken any more. */
-  close(): void {
+  /** Nothing is taken any more; gives what has come and was not dealt with. */
+  close(): readonly Uint8Array[] {
     this.#isClosed = true;
-    this.#waiting.length = 0;
+    this.#waitingBytes = 0;
+    return this.#waiting.splice(0);
   }
 
   #work(): void {

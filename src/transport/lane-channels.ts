@@ -10,7 +10,7 @@ import type { LaneChannel } from './outlet.ts';
 const channelIds: Readonly<Record<Lane, number>> = { control: 100, bulk: 101 };
 
 export interface LaneChannelsListener {
-  /** Both channels are open. */
+  /** Both channels are open, and both descriptions are in force. */
   opened(channels: Readonly<Record<Lane, LaneChannel>>): void;
   received(message: unknown): void;
   /** The bulk channel has room again. Not every stack tells. */
@@ -19,15 +19,24 @@ export interface LaneChannelsListener {
   closed(detail: string): void;
 }
 
-/** Makes the channels of a connection that is not set up yet. */
+/**
+ * Makes the channels of a connection that is not set up yet.
+ *
+ * They may open before the connection shows under which descriptions: in Chromium these come to the page on another way.
+ * Whoever asked then which certificates were checked would see none, and take the other end for somebody in the middle.
+ */
 export function makeLaneChannels(connection: RTCPeerConnection, listener: LaneChannelsListener): void {
+  const open = (): void => {
+    if (!lanes.every((lane) => channels[lane].readyState === 'open')) return;
+    if (connection.currentLocalDescription === null || connection.currentRemoteDescription === null) return;
+    connection.removeEventListener('signalingstatechange', open);
+    listener.opened({ control: laneChannel(channels.control), bulk: laneChannel(channels.bulk) });
+  };
+  connection.addEventListener('signalingstatechange', open);
   const make = (lane: Lane): RTCDataChannel => {
     const channel = connection.createDataChannel(lane, { negotiated: true, id: channelIds[lane] });
     channel.binaryType = 'arraybuffer';
-    channel.onopen = () => {
-      if (!lanes.every((each) => channels[each].readyState === 'open')) return;
-      listener.opened({ control: laneChannel(channels.control), bulk: laneChannel(channels.bulk) });
-    };
+    channel.onopen = open;
     channel.onmessage = ({ data }) => {
       listener.received(data);
     };

@@ -214,16 +214,16 @@ export class SecureLink implements PeerLink {
     this.#linger();
   }
 
-  /** Closes the link a moment later, so that the other end reads why. Nothing is taken from it any more. */
+  /** Closes the link a moment later, so that the other end reads why. */
   #linger(): void {
     if (this.#isRefused) return;
     this.#isRefused = true;
     this.#admissions.forgetAll();
-    this.#inbox.close();
     this.#stopTimer();
     this.#stopTimer = this.#init.timers.after(lingerMs, () => {
       this.#link.close({ reason: 'refused', detail: 'the other end is not let in' });
     });
+    for (const frame of this.#inbox.close()) this.#hearRefusal(frame);
   }
 
   close(end: LinkEnd = closedHere): void {
@@ -259,11 +259,13 @@ export class SecureLink implements PeerLink {
     }
   }
 
-  /** Of one that is refused we hear only why we are refused in turn: two who do not match both say so. */
+  /** Of one that is refused we hear only why we are refused in turn: two who do not match both say so, and both linger. */
   #hearRefusal(frame: Uint8Array): void {
     try {
       const message = isLinkFrame(frame) ? decodeLinkFrame(frame) : null;
-      if (message?.kind === 'Refuse') this.#wasRefused(message);
+      if (message?.kind !== 'Refuse') return;
+      const { group, reason, detail } = message;
+      this.#listener.refused(this, group, this.#notice('them', group, reason, detail));
     } catch {
       // It is on its way out already.
     }

@@ -3,7 +3,7 @@
  * them and knows one lane only: the lanes have channels of their own on its connection.
  */
 import SimplePeer from 'simple-peer/simplepeer.min.js';
-import type { Connect, Connection, ConnectionListener } from './connection.ts';
+import type { Connect, Connection, ConnectionEnd, ConnectionListener } from './connection.ts';
 import type { Signal } from './introduction.ts';
 import { makeLaneChannels } from './lane-channels.ts';
 
@@ -41,11 +41,11 @@ function connect(
   });
   const { _pc: peerConnection } = peer as unknown as Inside;
   let isClosed = false;
-  const close = (detail: string): void => {
+  const close = (end: ConnectionEnd): void => {
     if (isClosed) return;
     isClosed = true;
+    listener.closed(end);
     peer.destroy();
-    listener.closed(detail);
   };
   makeLaneChannels(peerConnection, {
     opened: (channels) => {
@@ -57,20 +57,23 @@ function connect(
     drained: () => {
       listener.drained();
     },
-    closed: close,
+    closed: (detail) => {
+      close({ reason: 'closed-by-peer', detail });
+    },
   });
-  let problem = 'the connection was closed';
+  let end: ConnectionEnd = { reason: 'closed-by-peer', detail: 'the connection was closed' };
   peer.on('signal', (signal: unknown) => {
     listener.signal(signal as Signal);
   });
   peer.on('data', () => {
-    close('something came on a channel that carries nothing');
+    close({ reason: 'failed', detail: 'something came on a channel that carries nothing' });
   });
-  peer.on('error', (error: Error) => {
-    problem = error.message;
+  peer.on('error', (error: Error & { readonly code?: string }) => {
+    // Its own channel says that it has an error also when the other end closes the connection.
+    end = { reason: error.code === 'ERR_DATA_CHANNEL' ? 'closed-by-peer' : 'failed', detail: error.message };
   });
   peer.on('close', () => {
-    close(problem);
+    close(end);
   });
   return {
     peerConnection,
@@ -79,7 +82,7 @@ function connect(
       try {
         peer.signal(signal as SimplePeer.SignalData);
       } catch (error) {
-        close(String(error));
+        close({ reason: 'failed', detail: String(error) });
       }
     },
     destroy: () => {

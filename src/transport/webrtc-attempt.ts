@@ -3,9 +3,9 @@
  * a time-out of its own, so that a failure says how far it came.
  */
 import type { Attempt, AttemptFailure, AttemptListener, Stage, StageTimeouts } from './attempt.ts';
-import type { Connect, Connection } from './connection.ts';
+import type { Connect, Connection, ConnectionEnd } from './connection.ts';
 import type { Signal, TabOffer } from './introduction.ts';
-import type { LinkEnd, LinkListener } from './link.ts';
+import type { LinkListener } from './link.ts';
 import type { Timers } from './timers.ts';
 import { WebRtcLink } from './webrtc-link.ts';
 
@@ -60,8 +60,8 @@ export class WebRtcAttempt implements Attempt {
         this.#received(message);
       },
       drained: () => this.#link?.drained(),
-      closed: (detail) => {
-        this.#closed(detail);
+      closed: (end) => {
+        this.#closed(end);
       },
     });
     this.#watch(this.#connection.peerConnection);
@@ -81,12 +81,20 @@ export class WebRtcAttempt implements Attempt {
       if (!this.#hasCandidates()) this.#fail('no-candidates', noCandidatesDetail);
     };
     connection.addEventListener('iceconnectionstatechange', () => {
-      const state = connection.iceConnectionState;
-      if (this.#stage === 'ice' && (state === 'connected' || state === 'completed')) this.#enter('channels');
+      this.#lookForWay();
     });
     connection.addEventListener('icegatheringstatechange', () => {
       if (connection.iceGatheringState === 'complete') this.#init.timers.after(lateCandidatesMs, lookForCandidates);
     });
+  }
+
+  /**
+   * Asked with each stage, too, and before anything is given up: where answers are made, a way may be found before ours is
+   * out, and not every stack tells of it.
+   */
+  #lookForWay(): void {
+    const { iceConnectionState: state } = this.#connection.peerConnection;
+    if (this.#stage === 'ice' && (state === 'connected' || state === 'completed')) this.#enter('channels');
   }
 
   #enter(stage: Stage): void {
@@ -97,10 +105,14 @@ export class WebRtcAttempt implements Attempt {
     this.#stopTimer = this.#init.timers.after(limit, () => {
       this.#timedOut(limit);
     });
+    this.#lookForWay();
   }
 
   #timedOut(limit: number): void {
-    switch (this.#stage) {
+    const stage = this.#stage;
+    this.#lookForWay();
+    if (this.#stage !== stage) return;
+    switch (stage) {
       case 'signaling':
         this.#fail('no-signaling', `no answer to the offer came through signaling within ${limit} ms`);
         break;
@@ -156,14 +168,10 @@ export class WebRtcAttempt implements Attempt {
     else this.#fail('channels-failed', 'the other end sent a flood before both channels were open');
   }
 
-  #closed(detail: string): void {
-    if (this.#link !== null) {
-      const reason: LinkEnd['reason'] =
-        this.#connection.peerConnection.connectionState === 'failed' ? 'failed' : 'closed-by-peer';
-      this.#link.close({ reason, detail });
-      return;
-    }
-    this.#fail(this.#stage === 'channels' ? 'channels-failed' : 'ice-failed', detail);
+  #closed(end: ConnectionEnd): void {
+    this.#lookForWay();
+    if (this.#link !== null) this.#link.close(end);
+    else this.#fail(this.#stage === 'channels' ? 'channels-failed' : 'ice-failed', end.detail);
   }
 
   #fail(reason: AttemptFailure['reason'], detail: string): void {

@@ -4,8 +4,8 @@ import type { ChannelBinding, LinkPath } from './link.ts';
 /** The DTLS fingerprints of the descriptions that are in force: those that the connection was made under. */
 export function readBinding(connection: RTCPeerConnection): ChannelBinding {
   return {
-    local: fingerprints(connection.localDescription?.sdp ?? ''),
-    remote: fingerprints(connection.remoteDescription?.sdp ?? ''),
+    local: fingerprints(connection.currentLocalDescription?.sdp ?? ''),
+    remote: fingerprints(connection.currentRemoteDescription?.sdp ?? ''),
   };
 }
 

@@ -1,5 +1,7 @@
 /** Snapshots of members at work: taken by themselves, restored at the start, and sent to those who are behind the log. */
 import { describe, expect, test } from 'vitest';
+import { checkState } from '../../src/core/persistent-state.ts';
+import { seededRandom } from '../../src/core/random.ts';
 import { RaftError } from '../../src/errors.ts';
 import { defineMachine } from '../../src/machine/reducer.ts';
 import { World } from './world.ts';
@@ -174,6 +176,55 @@ describe('a store without room', () => {
     proposeAll(group, other, 5, 'still');
     expect(group.member(leader).state).toHaveLength(40);
   });
+});
+
+describe('stores that are full now and then', () => {
+  test.each(Array.from({ length: 15 }, (_, i) => i + 1))(
+    'D8 lose nothing that was acknowledged, and stop their member when they stay full (%i)',
+    (seed) => {
+      const random = seededRandom(seed);
+      const group = new World(list, ['a', 'b', 'c'], everyTen);
+      group.diskDelay = () => random.below(30);
+      group.networkDelay = () => 1 + random.below(20);
+      group.elect();
+      const names = [...group.seats.keys()];
+      const drawn = (): string => names[random.below(names.length)] ?? 'a';
+      const acknowledged: string[] = [];
+      let refused = 0;
+      for (let round = 0; round < 40; round++) {
+        const proposer = drawn();
+        for (let n = random.below(12); n > 0; n--) {
+          const add = `${round}.${n}`;
+          group.member(proposer).propose({ add }, ({ kind }) => {
+            if (kind === 'applied') acknowledged.push(add);
+          });
+        }
+        if (random.below(3) === 0) {
+          refused++;
+          group.seat(drawn()).storage.refusals++;
+        }
+        group.clock.pass(random.below(200));
+        for (const { disk } of group.seats.values()) if (disk.state !== null) checkState(disk.state);
+        // Twice in a row is one time too many: the member stops, and comes back with what its disk holds.
+        for (const name of names) {
+          const { stopped } = group.member(name);
+          if (stopped === null) continue;
+          if (stopped.code !== 'QUOTA_EXCEEDED') throw stopped;
+          group.close(name);
+          group.reopen(name);
+        }
+      }
+      for (const { storage } of group.seats.values()) storage.refusals = 0;
+      const last = group.propose(group.elect(), { add: 'last' });
+      group.clock.until(() => last.outcome?.kind === 'applied', 'the last command');
+      group.clock.until(() => new Set(states(group).map((state) => state.join())).size === 1, 'the same states');
+      expect(refused).toBeGreaterThan(4);
+      expect(acknowledged.length).toBeGreaterThan(50);
+      const [state = []] = states(group);
+      expect(acknowledged.filter((add) => !state.includes(add))).toEqual([]);
+      expect(new Set(state).size).toBe(state.length);
+    },
+  );
 });
 
 test('D8 a store that takes no part of a snapshot any more stops its member', () => {

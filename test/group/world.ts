@@ -124,10 +124,14 @@ class VirtualStorage implements Storage {
     );
   }
 
-  /** Once full, a store takes only what makes room, until somebody resumes. */
-  #hasNoRoom(batch: Batch): boolean {
+  /**
+   * Once full, a store takes only what makes room, until somebody resumes.
+   * @param wasFull whether that was known when the batch was issued
+   */
+  #hasNoRoom(batch: Batch, wasFull: boolean): boolean {
     if (batch.resumes === true) this.#isFull = false;
-    const isRelief = batch.hardState === null && batch.entries.length === 0 && Boolean(batch.start);
+    const makesRoom = batch.hardState === null && batch.entries.length === 0 && Boolean(batch.start);
+    const isRelief = wasFull && makesRoom;
     if (!isRelief && !this.#isFull && this.refusals > 0 && batch.entries.length > 0) {
       this.refusals--;
       this.#isFull = true;
@@ -158,11 +162,12 @@ class VirtualStorage implements Storage {
   }
 
   #perform(action: () => void, done: (error: RaftError | null) => void, batch: Batch | null = null): void {
+    const wasFull = this.#isFull;
     const at = Math.max(this.#last, this.#clock.now() + this.#delay());
     this.#last = at;
     this.#clock.after(at - this.#clock.now(), () => {
       if (this.#isClosed) return;
-      if (batch !== null && this.#hasNoRoom(batch)) {
+      if (batch !== null && this.#hasNoRoom(batch, wasFull)) {
         done(new RaftError('QUOTA_EXCEEDED', 'there is no room'));
         return;
       }
@@ -255,7 +260,9 @@ export class World<State, Command, Result> {
         },
       },
     });
-    for (const other of this.seats.keys()) if (other !== name) this.#link(name, other);
+    for (const [other, { member }] of this.seats) {
+      if (other !== name && member.stopped === null) this.#link(name, other);
+    }
   }
 
   #link(one: string, other: string): void {

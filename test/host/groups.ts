@@ -65,11 +65,18 @@ export class Groups<State, Command, Result> {
       get pending() {
         return member.pending;
       },
+      get hasQuorum() {
+        return member.hasQuorum;
+      },
+      get isMajorityLinked() {
+        return member.isMajorityLinked;
+      },
       committed: (from) => member.committed(from),
       status: () => ({
         phase: 'running',
         signaling: 'connected',
         missing: null,
+        durability: 'memory',
         member: member.status(),
         storage: null,
         stopped: member.stopped,

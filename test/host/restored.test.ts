@@ -30,15 +30,20 @@ describe('a store that is restored from a file', () => {
   };
   let restoredFrom = 0;
 
-  test('D9 shows what it holds, and counts for nothing beside the member that it is of', async () => {
+  test('D9 M10 becomes a learner of the group, with what it holds, and counts for nothing beside the member that it is of', async () => {
     const { tabs, hosts, groups, file } = await exported();
     const [first, , third] = groups;
     const host = tabs.open(3);
     const record = await tabs.outcome(host.restore(file, 'member'));
     const copy = await tabs.outcome(host.open(list, record));
-    await tabs.until(() => copy.state.length === 3, 'the state of the copy');
+    expect(copy.state).toEqual(['x', 'y', 'z']);
+    expect(copy.status().phase).toBe('joining');
     expect(copy.memberId).not.toBe(third.memberId);
     expect(await tabs.outcome(first.propose('beside it'))).toBe(5);
+    await tabs.until(() => copy.state.length === 5, 'the copy to follow');
+    expect(await tabs.outcome(copy.propose('by the copy'))).toBe(6);
+    expect(copy.members.list.find(({ id }) => id === copy.memberId)?.kind).toBe('learner');
+    await tabs.until(() => third.state.length === 6, 'the third to follow');
 
     // With two voters gone there is no majority: the one that is left and its copy are not two.
     for (const gone of hosts.slice(0, 2)) gone.close();
@@ -48,7 +53,22 @@ describe('a store that is restored from a file', () => {
     expect(third.status().member).toMatchObject({ term });
     expect([third, copy].map((group) => group.status().member?.role)).not.toContain('leader');
     expect(copy.status().member).toMatchObject({ role: 'follower', leader: null });
+    expect(copy.state).toHaveLength(6);
+  });
+
+  test('that the group does not take keeps what it holds', async () => {
+    const { tabs, groups, file } = await exported();
+    const [first, , third] = groups;
+    const host = tabs.open(3);
+    await tabs.outcome(first.members.remove(third.memberId, { ban: true }));
+    await tabs.outcome(first.members.unban(third.memberId));
+    const record = await tabs.outcome(host.restore(file, 'member'));
+    await tabs.outcome(first.members.remove(record.member, { ban: true }));
+    const copy = await tabs.outcome(host.open(list, record));
+    await tabs.until(() => copy.status().phase === 'stopped', 'the refusal');
+    expect(copy.status().stopped).toMatchObject({ code: 'BANNED' });
     expect(copy.state).toEqual(['x', 'y', 'z']);
+    expect(await host.groups()).toHaveLength(1);
   });
 
   test('is a group of its own at once, and the one of before goes on without it', async () => {

@@ -153,6 +153,19 @@ describe('the checker of', () => {
     expect(send(diskOf([], { term: 4 }), { ...base, kind: 'HeartbeatResponse', round: 1 })).toThrow('S8');
   });
 
+  it('invariant S8 accuses an acknowledgement of what the leader of the term does not have', () => {
+    const leader = runOf('n1', { terms: [1, 3] });
+    elect(leader, 3, [n1, n2]);
+    const acknowledge = (terms: readonly number[]) => () =>
+      invariants.sending(n2, diskOf(terms, { term: 3 }), {
+        ...{ kind: 'AppendEntriesResponse', from: n2, to: n1, term: 3, index: 2, conflict: null },
+      });
+    expect(acknowledge([1, 3])).not.toThrow();
+    expect(acknowledge([1, 2])).toThrow('S8');
+    leader.leading = null;
+    expect(acknowledge([1, 2])).not.toThrow();
+  });
+
   it('invariant S9 accuses two votes in a term, also over a restart', () => {
     vote(n3, n1, 2);
     vote(n3, n1, 2);
@@ -234,6 +247,21 @@ describe('the checker of', () => {
         invariants.traced(run, eventOf(run, { name: 'ApplyConfChange', configuration: whole }, 1));
       }).not.toThrow();
     }
+  });
+
+  it('invariant S11 accuses a configuration in force that is not the last one applied', () => {
+    const four = { ...threeVoters, version: 5, voters: ['n1', 'n2', 'n3', 'n4'].map(nodeId) };
+    const first = runOf('n1', {});
+    for (const configuration of [threeVoters, four]) {
+      invariants.traced(first, eventOf(first, { name: 'ApplyConfChange', configuration }, 1));
+    }
+    const settle = (configuration: Configuration, applied: number) => () => {
+      const terms = [1, 1, 1, 1, 1, 1];
+      invariants.settled(runOf('n2', { terms, commit: applied, applied, configuration }));
+    };
+    expect(settle(four, 6)).not.toThrow();
+    expect(settle(threeVoters, 4)).not.toThrow();
+    expect(settle(threeVoters, 5)).toThrow('S11');
   });
 
   it('invariant S12 accuses a leader without the votes of a quorum of members', () => {

@@ -3,7 +3,7 @@
  * soon; `npm run simulate -- --mutants` hunts each of them from other places, too.
  */
 import { expect, test } from 'vitest';
-import { mutants } from '../../src/simulation/mutants.ts';
+import { mutants } from '../../src/simulation/mutants/all.ts';
 import { drawPlan } from '../../src/simulation/plan.ts';
 import { runPlan } from '../../src/simulation/run.ts';
 

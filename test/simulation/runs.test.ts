@@ -7,7 +7,7 @@ import { SimGroup } from '../../src/simulation/group-of-processes.ts';
 import { historyLines, parseHistory } from '../../src/simulation/history.ts';
 import { keyValueForm, type KeyValueOutput } from '../../src/simulation/key-value-model.ts';
 import { checkAgreement, checkLeader, checkMended, checkTerms, highestTerm } from '../../src/simulation/liveness.ts';
-import type { Mutant } from '../../src/simulation/mutant.ts';
+import type { Mutant } from '../../src/simulation/mutants/mutant.ts';
 import { Operator } from '../../src/simulation/operator.ts';
 import { drawPlan, type Plan } from '../../src/simulation/plan.ts';
 import { RegisterScript } from '../../src/simulation/register-script.ts';
@@ -163,12 +163,14 @@ describe('the checkers of clients', () => {
       clients.effect({ index, command, digest });
     });
     const anyGroup = group as unknown as AnyGroup;
-    const operator = new Operator(anyGroup, { forgetsIncarnation: false });
+    const operator = new Operator(anyGroup, { forgetsIncarnation: false, learners: 0 });
     const healed = { group: anyGroup, operator, plan };
     group.pass(5_000);
     expect(violationOf(() => checkLeader(healed))).toBeNull();
-    expect(violationOf(() => checkTerms(healed, highestTerm(anyGroup)))).toBeNull();
-    expect(violationOf(() => checkTerms(healed, highestTerm(anyGroup) - 10))?.invariant).toBe('L5');
+    expect(violationOf(() => checkTerms(healed, { at: 0, term: highestTerm(anyGroup), departures: 0 }))).toBeNull();
+    expect(
+      violationOf(() => checkTerms(healed, { at: 0, term: highestTerm(anyGroup) - 10, departures: 0 }))?.invariant,
+    ).toBe('L5');
 
     let calls = 0;
     const another = groupWith((clients, index, command) => {
@@ -192,14 +194,18 @@ describe('the checkers of clients', () => {
     }).group as unknown as AnyGroup;
     expect(
       violationOf(() =>
-        checkMended({ ...healed, group: fourth, operator: new Restless(fourth, { forgetsIncarnation: false }) }),
+        checkMended({
+          ...healed,
+          group: fourth,
+          operator: new Restless(fourth, { forgetsIncarnation: false, learners: 0 }),
+        }),
       )?.invariant,
     ).toBe('L8');
   });
 });
 
 describe('a bug', () => {
-  const bug = (parts: Partial<Mutant>): Mutant => ({ name: 'for the test', bug: '', breaks: '', ...parts });
+  const bug = (parts: Partial<Mutant>): Mutant => ({ name: 'for the test', bug: '', known: [], breaks: '', ...parts });
 
   it('that keeps everybody from leading is a violation of L1', () => {
     const mutant = bug({ rules: { mayVoteInTerm: () => false } });

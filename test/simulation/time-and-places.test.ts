@@ -129,7 +129,11 @@ describe('the network', () => {
 
   function connect(faults: Partial<NetworkOptions['faults']> = {}, asBytes = false) {
     const queue = new EventQueue();
-    const network = new Network(queue, seededRandom(3), { asBytes, faults: { ...calm, ...faults } });
+    const network = new Network(queue, seededRandom(3), {
+      asBytes,
+      highWaterBytes: 1_000,
+      faults: { ...calm, ...faults },
+    });
     const [a, b] = [new Place('a'), new Place('b')];
     network.add(a);
     network.add(b);

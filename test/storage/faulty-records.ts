@@ -54,6 +54,7 @@ export class FaultyRecords implements GroupRecords {
   async commit(changes: readonly Change[]): Promise<void> {
     switch (this.#faults.take()) {
       case 'no-room':
+        await this.#faults.late(Promise.resolve());
         throw new RaftError('QUOTA_EXCEEDED', 'there is no room');
       case 'failed-before':
         throw new Error('the disk failed before it wrote');

@@ -21,7 +21,7 @@ import { IndexedDbDatabase } from '../../src/storage/indexeddb.ts';
 import { LevelDatabase } from '../../src/storage/level.ts';
 import { MemoryDatabase } from '../../src/storage/memory.ts';
 import type { RecordedDatabase } from '../../src/storage/recorded-database.ts';
-import { open as openRecord, seal } from '../../src/storage/records.ts';
+import { formatVersion, open as openRecord, seal } from '../../src/storage/records.ts';
 import { type RestoreAs, restoreStore } from '../../src/storage/restoring.ts';
 import { StoreFile } from '../../src/storage/store-file.ts';
 import { codeOf, entry, founding, range, start, Store } from '../../src/testing/acceptance.ts';
@@ -231,7 +231,8 @@ describe('what is no file of a store', () => {
     const newer = head.slice();
     newer[8] = 9;
     new DataView(newer.buffer).setUint32(4, crc32c(newer.subarray(8)), true);
-    await refuses(new Blob([newer, ...rest]), 'has format version 9, this code reads up to 2: load the newer code');
+    const reason = `has format version 9, this code reads up to ${formatVersion}: load the newer code`;
+    await refuses(new Blob([newer, ...rest]), reason);
   });
 
   test('is refused when its records say what they cannot', async () => {

@@ -7,6 +7,7 @@ import { barePeer } from '../../src/transport/bare-connection.ts';
 import type { Connect } from '../../src/transport/connection.ts';
 import type { LinkEnd } from '../../src/transport/link.ts';
 import { simplePeer } from '../../src/transport/simple-peer-connection.ts';
+import { until } from './peers.ts';
 
 const simple = simplePeer(wrtc);
 const bare = barePeer((configuration) => new wrtc.RTCPeerConnection(configuration));
@@ -26,20 +27,20 @@ describe.each(Object.entries(links))('a link over %s', (_name, open) => {
 });
 
 test('a link over simple-peer ends when something comes on the channel of simple-peer itself', async () => {
+  const own: RTCDataChannel[] = [];
   const chatty: Connect = (initiator, configuration, listener) => {
     const connection = bare(initiator, configuration, listener);
-    const own = connection.peerConnection.createDataChannel('own', { negotiated: true, id: 102 });
-    own.onopen = () => {
-      own.send('nothing goes here');
-    };
+    own.push(connection.peerConnection.createDataChannel('own', { negotiated: true, id: 102 }));
     return connection;
   };
-  const harness = linkHarness(webRtcPair([chatty, simple]));
   const silent = { received: () => undefined, closed: () => undefined };
-  const end = new Promise<LinkEnd>((resolve) => {
-    void harness.open(silent, { ...silent, closed: resolve });
-  });
-  expect(await end).toMatchObject({ detail: 'something came on a channel that carries nothing' });
+  const harness = linkHarness(webRtcPair([chatty, simple]));
+  let ended: (end: LinkEnd) => void = () => undefined;
+  const end = new Promise<LinkEnd>((resolve) => (ended = resolve));
+  await harness.open(silent, { ...silent, closed: ended });
+  await until(() => own.every(({ readyState }) => readyState === 'open'), 'the channel');
+  for (const channel of own) channel.send('nothing goes here');
+  expect(await end).toMatchObject({ reason: 'failed', detail: 'something came on a channel that carries nothing' });
   await harness.dispose();
 });
 

@@ -7,7 +7,9 @@ import type { GroupId } from '../../src/ids.ts';
 import { encodeFrame, wireMajor } from '../../src/transport/codec.ts';
 import { encode } from '../../src/encoding/msgpack.ts';
 import { decodeLinkFrame, encodeLinkFrame, isLinkFrame } from '../../src/transport/link-codec.ts';
+import type { LinkListener } from '../../src/transport/link.ts';
 import type { LinkMessage } from '../../src/transport/link-messages.ts';
+import { MemoryLink } from '../../src/transport/memory-link.ts';
 import type { End } from './peers.ts';
 import {
   type Bend,
@@ -18,6 +20,7 @@ import {
   ManualTimers,
   memberOf,
   newSigner,
+  secureEnd,
   until,
 } from './peers.ts';
 
@@ -256,6 +259,41 @@ test('a refused link is cut when its end had time to read why', async () => {
   expect(end.link.send(frame(), 'bulk')).toBe(false);
   timers.pass(1000);
   await until(() => end.end !== null, 'the end');
+});
+
+test('two that refuse each other both read why, also when the one refusal comes while the other is being made', async () => {
+  const { alice, bob, secret, other } = cast;
+  const timers = new ManualTimers();
+  const listeners: LinkListener[] = [];
+  const kindOf = (sent: Uint8Array) => (isLinkFrame(sent) ? decodeLinkFrame(sent)?.kind : null);
+  const toAlice: LinkListener = {
+    received: (sent, lane) => listeners[0]?.received(sent, lane),
+    closed: (end) => listeners[0]?.closed(end),
+  };
+  // Her claim reaches Bob late, with her refusal right behind it.
+  const claims: Uint8Array[] = [];
+  const toBob: LinkListener = {
+    received: (sent, lane) => {
+      if (kindOf(sent) === 'Enter') {
+        claims.push(sent);
+        return;
+      }
+      if (kindOf(sent) === 'Refuse') for (const claim of claims) listeners[1]?.received(claim, lane);
+      listeners[1]?.received(sent, lane);
+    },
+    closed: (end) => listeners[1]?.closed(end),
+  };
+  const raw = MemoryLink.pair(toAlice, toBob);
+  const open = (i: 0 | 1) => (listener: LinkListener) => {
+    listeners[i] = listener;
+    return raw[i];
+  };
+  const one = secureEnd({ identity: alice, entries: [entryOf(other, alice)] }, timers, open(0));
+  const two = secureEnd({ identity: bob, entries: [entryOf(secret, bob)], role: 'answerer' }, timers, open(1));
+  await until(() => one.refusals.length === 2 && two.refusals.length === 2, 'both refusals');
+  for (const { reasons } of [one, two]) expect(reasons).toEqual(['us no-secret', 'them no-secret']);
+  timers.pass(1000);
+  await until(() => one.end !== null && two.end !== null, 'the end');
 });
 
 test('a newer minor version may say what we do not know', async () => {

@@ -5,7 +5,7 @@
 import type { Index } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import type { CommittedCommand } from '../machine/replicated.ts';
-import { throwIfAborted } from './calls.ts';
+import { throwIfAborted } from './abort.ts';
 import type { Conditions } from './conditions.ts';
 import type { GroupMember } from './group-member.ts';
 

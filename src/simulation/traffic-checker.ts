@@ -1,0 +1,180 @@
+/**
+ * L7: a group says no more than it has to. Once everything works, each kind of message is held to what its cause allows:
+ * an entry goes to each member once, and so does the news that it is committed; a round of heartbeats goes out each
+ * interval, and for each read; whoever is at rest says nothing else.
+ */
+import type { MemberMessage } from '../transport/messages.ts';
+import type { AnyProcess } from './fault-context.ts';
+import type { Counts } from './watcher.ts';
+import { type LivenessGroup, longestElectionMs, members } from './liveness.ts';
+
+type Kind = MemberMessage['kind'];
+
+/** What clients ask for. */
+export interface Demand {
+  readonly operations: number;
+}
+
+/** What was going on while messages were counted, each as the most that it can have been. */
+interface Causes {
+  /** Members but for the leader, and processes that run. */
+  readonly others: number;
+  readonly processes: number;
+  readonly ticks: number;
+  /** Entries that were new to some member. */
+  readonly entries: number;
+  readonly reads: number;
+  readonly operations: number;
+  /** Answers to heartbeats: whoever has not acknowledged all is asked then. */
+  readonly answers: number;
+  /** Messages of long ago that have come again: each is answered, and that may be, too. */
+  readonly late: number;
+  /** Processes that were removed, and may not know it yet: they have to ask to be told (M12). */
+  readonly strangers: number;
+}
+
+type Groups = Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly most: (of: Causes) => number }>>;
+
+/** So many entries are committed while messages are counted; and an election timeout passes, or more. */
+const entriesCounted = 10;
+/** A leader that goes while messages are counted spoils the count: then it is begun anew. */
+const attempts = 4;
+
+export function checkTraffic(healed: LivenessGroup, demand: Demand): void {
+  const { group } = healed;
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const term = group.leader?.raft?.term;
+    // From here on nobody has to catch up.
+    group.until(() => members(healed).every((member) => isStreaming(healed, member)), 20 * group.electionMs);
+    const wrong = count(healed, demand, () => {
+      const { committed } = group.watcher.invariants;
+      group.pass(group.electionMs);
+      group.until(() => group.watcher.invariants.committed >= committed + entriesCounted, 20 * group.electionMs);
+    });
+    if (wrong === null) return;
+    if (group.leader?.raft?.term === term) group.accuse('L7', `under load: ${wrong}`);
+  }
+}
+
+/** L7, when nobody asks for anything any more: it may take a while until all are told that they have to be silent. */
+export function checkIdleTraffic(healed: LivenessGroup): void {
+  const { group } = healed;
+  const nothing: Demand = { operations: 0 };
+  // Whoever stands for election again and again does so within the longest election timeout.
+  const pause = longestElectionMs(healed);
+  let wrong: string | null = null;
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    group.pass(2 * heartbeatMs(healed));
+    wrong = count(healed, nothing, () => {
+      group.pass(pause);
+    });
+    if (wrong === null) return;
+  }
+  group.accuse('L7', `at rest: ${wrong ?? ''}`);
+}
+
+function heartbeatMs({ group }: LivenessGroup): number {
+  return group.tickMs * group.limits.raft.heartbeatTicks;
+}
+
+/** Gets entries as they are proposed. */
+function isStreaming({ group }: LivenessGroup, { id, raft }: AnyProcess): boolean {
+  const leader = group.leader?.raft;
+  if (leader === undefined || leader === null || raft === null) return false;
+  if (raft === leader) return true;
+  const progress = leader.progressOf(id);
+  return progress?.state === 'replicate' && progress.match >= leader.commit;
+}
+
+/** Counts messages while time passes; says what is too much, or null. */
+function count(healed: LivenessGroup, demand: Demand, pass: () => void): string | null {
+  const { group, plan } = healed;
+  const { watcher, network, queue } = group;
+  const counts: Counts = new Map();
+  const before = { at: queue.now, operations: demand.operations, late: network.late };
+  const begun = { entries: watcher.bounds.replicated, reads: watcher.reads.begun };
+  const behind = entriesBehind(healed);
+  watcher.counts = counts;
+  pass();
+  watcher.counts = null;
+  // Each client may have had something on its way.
+  const underWay = demand.operations === 0 ? 0 : plan.clients;
+  const causes: Causes = {
+    others: members(healed).length - 1,
+    processes: group.processes.filter(({ isRunning }) => isRunning).length,
+    ticks: Math.ceil((queue.now - before.at) / group.tickMs) + 1,
+    entries: watcher.bounds.replicated - begun.entries + behind,
+    reads: watcher.reads.begun - begun.reads + underWay,
+    operations: demand.operations - before.operations + underWay,
+    answers: counts.get('HeartbeatResponse') ?? 0,
+    late: network.late - before.late,
+    strangers: demand.operations === 0 ? 0 : strangers(healed),
+  };
+  for (const [name, { kinds, most }] of Object.entries(groupsOf(healed))) {
+    const sent = kinds.reduce((sum, kind) => sum + (counts.get(kind) ?? 0), 0);
+    const allowed = most(causes);
+    if (sent > allowed) return `${sent} ${name}, where ${allowed} are enough for ${JSON.stringify(causes)}`;
+  }
+  return null;
+}
+
+function strangers(healed: LivenessGroup): number {
+  const known = new Set(members(healed));
+  return healed.group.processes.filter((process) => process.isRunning && !known.has(process)).length;
+}
+
+/** Entries that the member furthest behind has not acknowledged. */
+function entriesBehind({ group }: LivenessGroup): number {
+  const leader = group.leader?.raft ?? null;
+  if (leader === null) return 0;
+  const matches = [...leader.status().progress.values()].map(({ match }) => match);
+  return leader.lastIndex - Math.min(leader.lastIndex, ...matches);
+}
+
+function groupsOf({ group, plan }: LivenessGroup): Groups {
+  const { heartbeatTicks, electionTicks } = group.limits.raft;
+  // One that overtakes another is refused, and what it carried is sent once more.
+  const times = plan.network.faults.reorders ? 2 : 1;
+  const rounds = ({ ticks, reads }: Causes): number => Math.ceil(ticks / heartbeatTicks) + reads;
+  const heartbeats = (of: Causes): number => of.others * rounds(of) + of.late;
+  // An entry, the news that it is committed, and after a heartbeat a question to whoever has not acknowledged all.
+  const appends = (of: Causes): number => {
+    const questions = of.entries > 0 ? of.answers : 0;
+    return times * (2 * of.others * of.entries + questions) + 2 * of.late;
+  };
+  // Refused by a leader that has too much to do, a member tries again after two ticks.
+  const refusals = ({ processes, ticks, operations }: Causes): number => (operations === 0 ? 0 : processes * ticks);
+  return {
+    heartbeats: { kinds: ['Heartbeat'], most: heartbeats },
+    'answers to heartbeats': { kinds: ['HeartbeatResponse'], most: heartbeats },
+    appends: { kinds: ['AppendEntries'], most: appends },
+    acknowledgements: { kinds: ['AppendEntriesResponse'], most: appends },
+    'questions for reads': { kinds: ['ReadIndex'], most: ({ reads, late }) => reads + late },
+    'answers for reads': { kinds: ['ReadIndexResponse'], most: ({ reads, late }) => reads + late },
+    proposals: {
+      kinds: ['Propose'],
+      most: (of) => {
+        const repetitions = of.operations === 0 ? 0 : of.processes * Math.ceil(of.ticks / electionTicks);
+        return of.operations + repetitions + refusals(of) + of.late;
+      },
+    },
+    refusals: { kinds: ['ProposeRefused'], most: (of) => refusals(of) + of.late },
+    // Each tells all others how it is doing, once a tick, if that is news.
+    reports: {
+      kinds: ['Report'],
+      most: ({ processes, ticks, operations }) => (operations === 0 ? 0 : processes * (processes - 1) * ticks),
+    },
+    'snapshots and votes': {
+      kinds: [
+        'InstallSnapshot',
+        'InstallSnapshotResponse',
+        'RequestVote',
+        'RequestVoteResponse',
+        'RequestPreVote',
+        'RequestPreVoteResponse',
+        'TimeoutNow',
+      ],
+      most: ({ late, strangers: some, processes }) => late + 2 * some * processes,
+    },
+  };
+}
