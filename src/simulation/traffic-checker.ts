@@ -6,6 +6,7 @@
 import type { MemberMessage } from '../transport/messages.ts';
 import type { AnyProcess } from './fault-context.ts';
 import type { Counts } from './watcher.ts';
+import { healedDelayMs } from './faults.ts';
 import { type LivenessGroup, longestElectionMs, members } from './liveness.ts';
 
 type Kind = MemberMessage['kind'];
@@ -17,7 +18,7 @@ export interface Demand {
 
 /** What was going on while messages were counted, each as the most that it can have been. */
 interface Causes {
-  /** Members but for the leader, and processes that run. */
+  /** Members but for the leader, and processes that have run. */
   readonly others: number;
   readonly processes: number;
   readonly ticks: number;
@@ -27,6 +28,8 @@ interface Causes {
   readonly operations: number;
   /** Answers to heartbeats: whoever has not acknowledged all is asked then. */
   readonly answers: number;
+  /** Each is acknowledged, or refused. */
+  readonly appends: number;
   /** Messages of long ago that have come again: each is answered, and that may be, too. */
   readonly late: number;
   /** Processes that were removed, and may not know it yet: they have to ask to be told (M12). */
@@ -90,28 +93,34 @@ function isStreaming({ group }: LivenessGroup, { id, raft }: AnyProcess): boolea
 function count(healed: LivenessGroup, demand: Demand, pass: () => void): string | null {
   const { group, plan } = healed;
   const { watcher, network, queue } = group;
+  const running = new Set(group.processes.filter(({ isRunning }) => isRunning));
   const counts: Counts = new Map();
   const before = { at: queue.now, operations: demand.operations, late: network.late };
   const begun = { entries: watcher.bounds.replicated, reads: watcher.reads.begun };
   const behind = entriesBehind(healed);
   watcher.counts = counts;
+  // What is on its way now has its cause before: causes are counted for so much longer than what they lead to.
+  group.pass(2 * healedDelayMs + plan.disk.maxDelay);
+  const earlier: Counts = new Map(counts);
   pass();
   watcher.counts = null;
+  for (const process of group.processes) if (process.isRunning) running.add(process);
   // Each client may have had something on its way.
   const underWay = demand.operations === 0 ? 0 : plan.clients;
   const causes: Causes = {
     others: members(healed).length - 1,
-    processes: group.processes.filter(({ isRunning }) => isRunning).length,
+    processes: running.size,
     ticks: Math.ceil((queue.now - before.at) / group.tickMs) + 1,
     entries: watcher.bounds.replicated - begun.entries + behind,
     reads: watcher.reads.begun - begun.reads + underWay,
     operations: demand.operations - before.operations + underWay,
     answers: counts.get('HeartbeatResponse') ?? 0,
+    appends: counts.get('AppendEntries') ?? 0,
     late: network.late - before.late,
     strangers: demand.operations === 0 ? 0 : strangers(healed),
   };
   for (const [name, { kinds, most }] of Object.entries(groupsOf(healed))) {
-    const sent = kinds.reduce((sum, kind) => sum + (counts.get(kind) ?? 0), 0);
+    const sent = kinds.reduce((sum, kind) => sum + (counts.get(kind) ?? 0) - (earlier.get(kind) ?? 0), 0);
     const allowed = most(causes);
     if (sent > allowed) return `${sent} ${name}, where ${allowed} are enough for ${JSON.stringify(causes)}`;
   }
@@ -148,7 +157,7 @@ function groupsOf({ group, plan }: LivenessGroup): Groups {
     heartbeats: { kinds: ['Heartbeat'], most: heartbeats },
     'answers to heartbeats': { kinds: ['HeartbeatResponse'], most: heartbeats },
     appends: { kinds: ['AppendEntries'], most: appends },
-    acknowledgements: { kinds: ['AppendEntriesResponse'], most: appends },
+    acknowledgements: { kinds: ['AppendEntriesResponse'], most: (of) => of.appends + of.late },
     'questions for reads': { kinds: ['ReadIndex'], most: ({ reads, late }) => reads + late },
     'answers for reads': { kinds: ['ReadIndexResponse'], most: ({ reads, late }) => reads + late },
     proposals: {
@@ -174,7 +183,8 @@ function groupsOf({ group, plan }: LivenessGroup): Groups {
         'RequestPreVoteResponse',
         'TimeoutNow',
       ],
-      most: ({ late, strangers: some, processes }) => late + 2 * some * processes,
+      // What an overtaken entry is refused for may be compacted by the time that it would be sent again.
+      most: (of) => (times - 1) * appends(of) + of.late + 2 * of.strangers * of.processes,
     },
   };
 }
