@@ -143,17 +143,14 @@ function entriesBehind({ group }: LivenessGroup): number {
   return leader.lastIndex - Math.min(leader.lastIndex, ...matches);
 }
 
-function groupsOf({ group, plan }: LivenessGroup): Groups {
+function groupsOf({ group }: LivenessGroup): Groups {
   const { heartbeatTicks, electionTicks } = group.limits.raft;
-  // Those that overtake another are refused, and all that they carried is sent again, as often as that happens: where it
-  // does appends are not counted. Real links keep it: see `group/sending.ts`.
-  const { reorders } = plan.network.faults;
   const rounds = ({ ticks, reads }: Causes): number => Math.ceil(ticks / heartbeatTicks) + reads;
   const heartbeats = (of: Causes): number => of.others * rounds(of) + of.late;
   // An entry, the news that it is committed, and after a heartbeat a question to whoever has not acknowledged all.
   const appends = (of: Causes): number => {
     const questions = of.entries > 0 ? of.answers : 0;
-    return reorders ? Number.POSITIVE_INFINITY : 2 * of.others * of.entries + questions + 2 * of.late;
+    return 2 * of.others * of.entries + questions + 2 * of.late;
   };
   // Refused by a leader that has too much to do, a member tries again after two ticks.
   const refusals = ({ processes, ticks, operations }: Causes): number => (operations === 0 ? 0 : processes * ticks);
@@ -187,8 +184,7 @@ function groupsOf({ group, plan }: LivenessGroup): Groups {
         'RequestPreVoteResponse',
         'TimeoutNow',
       ],
-      // What an overtaken entry is refused for may be compacted by the time that it would be sent again.
-      most: (of) => (reorders ? of.appends : 0) + of.late + 2 * of.strangers * of.processes,
+      most: ({ late, strangers: some, processes }) => late + 2 * some * processes,
     },
   };
 }
