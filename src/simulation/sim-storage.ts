@@ -90,7 +90,7 @@ export class SimStorage implements Storage {
     };
     this.#issue({
       isPart: false,
-      isOfSnapshot: batch.snapshot != null,
+      isOfSnapshot: (batch.snapshot ?? null) !== null,
       perform,
       done: isEarly ? () => undefined : done,
     });
