@@ -23,7 +23,7 @@ import { step } from './step.ts';
 import type { RoleName, TraceListener } from './trace.ts';
 import { standAside, transferLeadership, type TransferResult } from './transfers.ts';
 import type {
-  AppendEntries,
+  BulkMessage,
   Configuration,
   Entry,
   Index,
@@ -192,10 +192,10 @@ export class Raft {
   }
 
   /**
-   * The transport did not take this append. Whatever was handed out after it for the same member must not be sent either;
-   * all of it comes again once the member answers.
+   * The transport did not take this message. Whatever of its kind was handed out after it for the same member must not be
+   * sent either; all of it comes again once the member answers.
    */
-  reportUnsent(message: AppendEntries): void {
+  reportUnsent(message: BulkMessage): void {
     this.#run((replica) => {
       if (replica.role.name === 'leader' && message.term === replica.term) reportUnsent(replica.role, message);
     });

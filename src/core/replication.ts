@@ -9,8 +9,8 @@ import type { Leader, Replica } from './replica.ts';
 import { abortTransfer, beginTransfer, requestParts, snapshotFor } from './sending-snapshots.ts';
 import { handOver } from './transfers.ts';
 import type {
-  AppendEntries,
   AppendEntriesResponse,
+  BulkMessage,
   Entry,
   HeartbeatResponse,
   Index,
@@ -212,6 +212,7 @@ export function handleHeartbeatResponse(replica: Replica, leader: Leader, messag
   progress.recentlyActive = true;
   progress.round = Math.max(progress.round, message.round);
   progress.allowNext();
+  progress.transfer?.allowNext();
   if (progress.match < replica.log.lastIndex || progress.state === 'probe') {
     progress.dirty = true;
     progress.nudge = true;
@@ -241,9 +242,11 @@ export function reportUnreachable(leader: Leader, id: NodeId): void {
   if (progress?.state === 'replicate') progress.becomeProbe();
 }
 
-/** The transport refused an append: it, and what was built after it, waits for the next answer of the follower (R13). */
-export function reportUnsent(leader: Leader, { to, prevIndex }: AppendEntries): void {
-  leader.progress.get(to)?.unsent(prevIndex);
+/** The transport refused a message: it, and what was built after it, waits for the next answer of the follower (R13). */
+export function reportUnsent(leader: Leader, message: BulkMessage): void {
+  const progress = leader.progress.get(message.to);
+  if (message.kind === 'AppendEntries') progress?.unsent(message.prevIndex);
+  else if (progress?.transfer?.snapshot === message.snapshot) progress.transfer.unsent(message.offset);
 }
 
 /**

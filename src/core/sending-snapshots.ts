@@ -45,7 +45,9 @@ export function partRead(
   { to, snapshot, offset }: SnapshotRead,
   data: Uint8Array,
 ): void {
-  if (leader.progress.get(to)?.transfer?.snapshot === snapshot) sendPart(replica, to, snapshot, offset, data);
+  const transfer = leader.progress.get(to)?.transfer;
+  if (transfer?.snapshot !== snapshot) return;
+  for (const part of transfer.read(offset, data)) sendPart(replica, to, snapshot, part.offset, part.data);
 }
 
 /** What was lost is sent again after a heartbeat or two; a transfer without progress is given up. */

@@ -227,6 +227,9 @@ export type Message =
 
 export type MessageKind = Message['kind'];
 
+/** Those that are large, of which a transport that is full refuses some. */
+export type BulkMessage = AppendEntries | InstallSnapshot;
+
 /** What an entry weighs beside its data, in every limit that counts bytes: about its overhead on the wire. */
 export const entryOverheadBytes = 16;
 

@@ -81,7 +81,7 @@ export class BoundsChecker {
       this.#accuse('L6', `${id} sends ${bytes} bytes of entries at once, where ${maxMessageBytes} are allowed`);
     }
     const progress = raft.progressOf(to);
-    if (progress === null || progress.state !== 'replicate') return;
+    if (progress?.state !== 'replicate') return;
     const { inflight, inflightBytes } = progress;
     if (inflight >= maxInflightMessages || (inflight > 0 && inflightBytes >= maxInflightBytes)) {
       this.#accuse('L6', `${id} sends to ${to}, with ${inflight} appends of ${inflightBytes} bytes on their way`);

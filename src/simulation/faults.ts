@@ -78,7 +78,8 @@ export class Faults {
     this.#isHealed = true;
     for (const undo of [...this.#undo]) undo();
     for (const path of this.#group.network.paths) {
-      Object.assign(path, { loss: 0, duplication: 0, replay: 0, heavyTail: 0, isCut: false, isFull: false });
+      const calm = { loss: 0, duplication: 0, replay: 0, heavyTail: 0, reorders: false, isCut: false, isFull: false };
+      Object.assign(path, calm);
       path.maxDelay = Math.min(path.maxDelay, healedDelayMs);
     }
     for (const process of this.#group.processes) {

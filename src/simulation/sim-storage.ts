@@ -49,6 +49,8 @@ export class SimStorage implements Storage {
   readonly #epoch: number;
   /** Issued, and not on disk. */
   #pending: Operation[] = [];
+  /** Snapshots, and parts of some, whose member has not heard yet that they are kept, or are not. */
+  #untold = 0;
   #free = 0;
   #failure: RaftError | null = null;
   #isGone = false;
@@ -88,7 +90,7 @@ export class SimStorage implements Storage {
     };
     this.#issue({
       isPart: false,
-      isOfSnapshot: batch.snapshot != null,
+      isOfSnapshot: (batch.snapshot ?? null) !== null,
       perform,
       done: isEarly ? () => undefined : done,
     });
@@ -112,6 +114,7 @@ export class SimStorage implements Storage {
   #issue(operation: Operation): void {
     const { queue, faults } = this.#init;
     this.#pending.push(operation);
+    if (operation.isOfSnapshot) this.#untold++;
     this.#free = Math.max(this.#free, queue.now + faults.delay());
     queue.after(this.#free - queue.now, () => {
       if (this.#pending[0] === operation && !this.#isGone) this.#perform();
@@ -135,6 +138,7 @@ export class SimStorage implements Storage {
     }
     const failure = this.#failure;
     tell(() => {
+      if (operation.isOfSnapshot) this.#untold--;
       operation.done(failure);
     });
   }
@@ -164,9 +168,9 @@ export class SimStorage implements Storage {
     return this.#pending.some(({ isPart }) => isPart);
   }
 
-  /** A snapshot, or a part of one, is on its way to the disk. */
+  /** A snapshot, or a part of one, is on its way to the disk, or the news of it on its way back. */
   get isKeepingSnapshot(): boolean {
-    return this.#pending.some(({ isOfSnapshot }) => isOfSnapshot);
+    return this.#untold > 0;
   }
 
   /** The process is gone. Of what was on its way, the first so many operations reach the disk; the rest is lost. */

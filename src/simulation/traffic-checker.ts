@@ -6,6 +6,7 @@
 import type { MemberMessage } from '../transport/messages.ts';
 import type { AnyProcess } from './fault-context.ts';
 import type { Counts } from './watcher.ts';
+import { healedDelayMs } from './faults.ts';
 import { type LivenessGroup, longestElectionMs, members } from './liveness.ts';
 
 type Kind = MemberMessage['kind'];
@@ -17,7 +18,7 @@ export interface Demand {
 
 /** What was going on while messages were counted, each as the most that it can have been. */
 interface Causes {
-  /** Members but for the leader, and processes that run. */
+  /** Members but for the leader, and processes that have run. */
   readonly others: number;
   readonly processes: number;
   readonly ticks: number;
@@ -27,6 +28,10 @@ interface Causes {
   readonly operations: number;
   /** Answers to heartbeats: whoever has not acknowledged all is asked then. */
   readonly answers: number;
+  /** Each is acknowledged, or refused. */
+  readonly appends: number;
+  /** Of snapshots: each may be acknowledged as an append is. */
+  readonly parts: number;
   /** Messages of long ago that have come again: each is answered, and that may be, too. */
   readonly late: number;
   /** Processes that were removed, and may not know it yet: they have to ask to be told (M12). */
@@ -90,28 +95,35 @@ function isStreaming({ group }: LivenessGroup, { id, raft }: AnyProcess): boolea
 function count(healed: LivenessGroup, demand: Demand, pass: () => void): string | null {
   const { group, plan } = healed;
   const { watcher, network, queue } = group;
+  const running = new Set(group.processes.filter(({ isRunning }) => isRunning));
   const counts: Counts = new Map();
   const before = { at: queue.now, operations: demand.operations, late: network.late };
   const begun = { entries: watcher.bounds.replicated, reads: watcher.reads.begun };
   const behind = entriesBehind(healed);
   watcher.counts = counts;
+  // What is on its way now has its cause before: causes are counted for so much longer than what they lead to.
+  group.pass(2 * healedDelayMs + plan.disk.maxDelay);
+  const earlier: Counts = new Map(counts);
   pass();
   watcher.counts = null;
+  for (const process of group.processes) if (process.isRunning) running.add(process);
   // Each client may have had something on its way.
   const underWay = demand.operations === 0 ? 0 : plan.clients;
   const causes: Causes = {
     others: members(healed).length - 1,
-    processes: group.processes.filter(({ isRunning }) => isRunning).length,
+    processes: running.size,
     ticks: Math.ceil((queue.now - before.at) / group.tickMs) + 1,
     entries: watcher.bounds.replicated - begun.entries + behind,
     reads: watcher.reads.begun - begun.reads + underWay,
     operations: demand.operations - before.operations + underWay,
     answers: counts.get('HeartbeatResponse') ?? 0,
+    appends: counts.get('AppendEntries') ?? 0,
+    parts: counts.get('InstallSnapshot') ?? 0,
     late: network.late - before.late,
     strangers: demand.operations === 0 ? 0 : strangers(healed),
   };
   for (const [name, { kinds, most }] of Object.entries(groupsOf(healed))) {
-    const sent = kinds.reduce((sum, kind) => sum + (counts.get(kind) ?? 0), 0);
+    const sent = kinds.reduce((sum, kind) => sum + (counts.get(kind) ?? 0) - (earlier.get(kind) ?? 0), 0);
     const allowed = most(causes);
     if (sent > allowed) return `${sent} ${name}, where ${allowed} are enough for ${JSON.stringify(causes)}`;
   }
@@ -131,16 +143,14 @@ function entriesBehind({ group }: LivenessGroup): number {
   return leader.lastIndex - Math.min(leader.lastIndex, ...matches);
 }
 
-function groupsOf({ group, plan }: LivenessGroup): Groups {
+function groupsOf({ group }: LivenessGroup): Groups {
   const { heartbeatTicks, electionTicks } = group.limits.raft;
-  // One that overtakes another is refused, and what it carried is sent once more.
-  const times = plan.network.faults.reorders ? 2 : 1;
   const rounds = ({ ticks, reads }: Causes): number => Math.ceil(ticks / heartbeatTicks) + reads;
   const heartbeats = (of: Causes): number => of.others * rounds(of) + of.late;
   // An entry, the news that it is committed, and after a heartbeat a question to whoever has not acknowledged all.
   const appends = (of: Causes): number => {
     const questions = of.entries > 0 ? of.answers : 0;
-    return times * (2 * of.others * of.entries + questions) + 2 * of.late;
+    return 2 * of.others * of.entries + questions + 2 * of.late;
   };
   // Refused by a leader that has too much to do, a member tries again after two ticks.
   const refusals = ({ processes, ticks, operations }: Causes): number => (operations === 0 ? 0 : processes * ticks);
@@ -148,7 +158,7 @@ function groupsOf({ group, plan }: LivenessGroup): Groups {
     heartbeats: { kinds: ['Heartbeat'], most: heartbeats },
     'answers to heartbeats': { kinds: ['HeartbeatResponse'], most: heartbeats },
     appends: { kinds: ['AppendEntries'], most: appends },
-    acknowledgements: { kinds: ['AppendEntriesResponse'], most: appends },
+    acknowledgements: { kinds: ['AppendEntriesResponse'], most: (of) => of.appends + of.parts + of.late },
     'questions for reads': { kinds: ['ReadIndex'], most: ({ reads, late }) => reads + late },
     'answers for reads': { kinds: ['ReadIndexResponse'], most: ({ reads, late }) => reads + late },
     proposals: {

@@ -69,6 +69,16 @@ function part(
   };
 }
 
+/** What `c` says of the snapshot that `sending` sends it. */
+const answerOfC = {
+  kind: 'InstallSnapshotResponse',
+  from: node('c'),
+  to: node('a'),
+  term: 1,
+  snapshotIndex: 9,
+  snapshotId: 'by a',
+} as const;
+
 describe('a snapshot', () => {
   test('S1 goes to whoever needs an entry that is gone, and to nobody else', () => {
     const cluster = behind();
@@ -535,19 +545,65 @@ describe('the parts of a snapshot', () => {
     const cluster = sending();
     expect(cluster.take(isPart)).toMatchObject([{ offset: 0 }, { offset: 100 }, { offset: 200 }]);
     const { raft } = cluster.member('a');
-    const answer = { kind: 'InstallSnapshotResponse', from: node('c'), to: node('a'), term: 1 } as const;
-    raft.step({ ...answer, snapshotIndex: 9, snapshotId: 'by a', offset: 100 });
+    raft.step({ ...answerOfC, offset: 100 });
     cluster.work('a');
     expect(cluster.take(isPart)).toMatchObject([{ offset: 300 }]);
     // Answers about another snapshot, or of more than there is, are stale or wrong.
-    raft.step({ ...answer, snapshotIndex: 8, snapshotId: 'by a', offset: 300 });
-    raft.step({ ...answer, snapshotIndex: 9, snapshotId: 'by b', offset: 300 });
-    raft.step({ ...answer, snapshotIndex: 9, snapshotId: 'by a', offset: 1_000_000 });
+    raft.step({ ...answerOfC, snapshotIndex: 8, offset: 300 });
+    raft.step({ ...answerOfC, snapshotId: 'by b', offset: 300 });
+    raft.step({ ...answerOfC, offset: 1_000_000 });
     cluster.work('a');
     expect(cluster.take(isPart)).toEqual([]);
 
     const narrow = sending({ options: { snapshotPartBytes: 500, snapshotWindowBytes: 1 } });
     expect(narrow.take(isPart)).toHaveLength(1);
+  });
+
+  test('S7 go in their order, whatever order they are read in', () => {
+    const cluster = sending();
+    const { raft } = cluster.member('a');
+    const parts = cluster.take(isPart).filter(isPart);
+    const [first, second, third] = parts;
+    if (first === undefined || second === undefined || third === undefined) throw new Error('too few parts');
+    // Whatever is asked for once more is read by hand, backwards.
+    raft.reportUnsent(first);
+    raft.step({ ...answerOfC, offset: 0 });
+    raft.tick();
+    const reads = raft.ready()?.snapshotReads ?? [];
+    expect(reads.map(({ offset }) => offset)).toEqual([0, 100, 200]);
+    for (const read of [...reads].reverse()) {
+      expect(cluster.wire.filter(isPart)).toEqual([]);
+      raft.partRead(read, new Uint8Array(read.length));
+      if (read.offset > 0) expect(raft.ready()?.messages.filter(isPart) ?? []).toEqual([]);
+    }
+    expect(raft.ready()?.messages.filter(isPart)).toMatchObject([{ offset: 0 }, { offset: 100 }, { offset: 200 }]);
+  });
+
+  test('S7 R13 that the transport refused wait for an answer, and then go on from there', () => {
+    const cluster = sending();
+    const { raft } = cluster.member('a');
+    const [, second] = cluster.take(isPart).filter(isPart);
+    if (second === undefined) throw new Error('too few parts');
+    raft.reportUnsent(second);
+    raft.tick();
+    cluster.work('a');
+    expect(cluster.take(isPart)).toEqual([]);
+
+    raft.step({ ...answerOfC, offset: 100 });
+    cluster.work('a');
+    expect(cluster.take(isPart)).toMatchObject([{ offset: 100 }, { offset: 200 }, { offset: 300 }]);
+
+    raft.reportUnsent({ ...second, offset: 200 });
+    raft.step({ kind: 'HeartbeatResponse', from: node('c'), to: node('a'), term: 1, round: 1 });
+    raft.tick();
+    cluster.work('a');
+    expect(cluster.take(isPart)).toMatchObject([{ offset: 200 }, { offset: 300 }]);
+    // What it has by now is not sent again; and what is known of another transfer counts for nothing.
+    raft.reportUnsent({ ...second, offset: 0 });
+    raft.reportUnsent({ ...second, offset: 100, snapshot: { ...second.snapshot } });
+    raft.step({ ...answerOfC, offset: 200 });
+    cluster.work('a');
+    expect(cluster.take(isPart)).toMatchObject([{ offset: 400 }]);
   });
 
   test('S7 that are lost are sent again after a few heartbeats', () => {
