@@ -7,8 +7,8 @@ import { type Random, seededRandom } from '../../src/core/random.ts';
 import { defaultSnapshotOptions } from '../../src/group/snapshots.ts';
 import { type RegisterCommand, type Registers, registers } from '../../src/simulation/registers.ts';
 import type { KeyValueOutput } from '../../src/simulation/key-value-model.ts';
-import { read, write } from '../clients/ask.ts';
-import { Clients, type Service } from '../clients/clients.ts';
+import { ask } from '../../scripts/histories/ask.ts';
+import { Clients, type Service } from '../../scripts/histories/clients.ts';
 import { Groups, turns } from './groups.ts';
 
 const troubleMs = 12_000;
@@ -93,14 +93,16 @@ class TroubledGroup {
   /** Each tab that is open. */
   services(): Service[] {
     const { clock } = this.groups.world;
-    const after = clock.after.bind(clock);
+    const asks = ask((milliseconds, action) => {
+      clock.after(milliseconds, action);
+    });
     return this.names
       .filter((name) => !this.#gone.has(name))
       .map((name) => {
         const group = this.groups.group(name);
         return {
-          write: (command, patience) => write(group, command, patience, after),
-          read: (key, patience) => read(group, key, patience, after),
+          write: (command, patience) => asks.write(group, command, patience),
+          read: (key, patience) => asks.read(group, key, patience),
         };
       });
   }
