@@ -19,6 +19,8 @@ const config: ViteUserConfig = defineConfig({
       'flotilla/react': at('src/react/index.ts'),
       'flotilla/machines': at('src/machines.ts'),
       flotilla: at('src/index.ts'),
+      // Optional for us, so that Vite by itself would take it for missing.
+      react: at('node_modules/react'),
     },
   },
   optimizeDeps: {

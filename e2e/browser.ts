@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BrowserContext, chromium } from 'playwright';
-import { createServer, type Plugin } from 'vite';
+import { createServer, type PluginOption } from 'vite';
 import { chromiumArguments, ensureChromium } from '../scripts/chromium.ts';
 
 /** A path from the top of the repository. */
@@ -15,7 +15,7 @@ export interface Site {
 }
 
 /** Serves a folder of pages, given from the top of the repository, as `npm start` serves the demo. */
-export async function serve(folder: string, plugins: Plugin[] = []): Promise<Site> {
+export async function serve(folder: string, plugins: PluginOption[] = []): Promise<Site> {
   const server = await createServer({
     configFile: at('vite.config.ts'),
     root: at(folder),

@@ -1,4 +1,7 @@
-/** The README's example as a page, served under the name that the README tells to save it as, without writing it there. */
+/**
+ * The README's examples: the first one as a page, served under the name that the README tells to save it as, without writing
+ * it there; the short ones as modules.
+ */
 import { readFileSync } from 'node:fs';
 import type { Plugin } from 'vite';
 import { at } from './browser.ts';
@@ -6,10 +9,18 @@ import { at } from './browser.ts';
 /** The address of the signaling server in the example: where `npm start` has it. */
 const startAddress = 'ws://127.0.0.1:8787';
 
+/** The first block of code in the README in this language. */
+function readmeBlock(language: string): string {
+  const [, block] =
+    new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(readFileSync(at('README.md'), 'utf8')) ?? [];
+  if (block === undefined) throw new Error(`the README has no example in ${language}`);
+  return block;
+}
+
 /** @param signaling takes the place of the address in the example: the tests have a server of their own */
 export function readmeExample(signaling: string): string {
-  const [, example] = /```html\n([\s\S]*?)```/.exec(readFileSync(at('README.md'), 'utf8')) ?? [];
-  if (example?.includes(startAddress) !== true) throw new Error('the README has no example with a signaling server');
+  const example = readmeBlock('html');
+  if (!example.includes(startAddress)) throw new Error('the README has no example with a signaling server');
   return example.replace(startAddress, signaling);
 }
 
@@ -28,5 +39,22 @@ export function servesExample(signaling: string): Plugin {
         }, next);
       });
     },
+  };
+}
+
+const modules: Readonly<Record<string, () => string>> = {
+  'Counter.svelte': () => readmeBlock('svelte'),
+  'plain.js': () => `export default (group, document) => {\n${readmeBlock('js')}};`,
+};
+
+/** The short examples, as modules `virtual:readme/...`. */
+export function importsExamples(): Plugin {
+  const prefix = 'virtual:readme/';
+  const folder = at('e2e/pages/readme/');
+  return {
+    name: 'readme-examples',
+    enforce: 'pre',
+    resolveId: (id) => (id.startsWith(prefix) ? folder + id.slice(prefix.length) : null),
+    load: (id) => (id.startsWith(folder) ? modules[id.slice(folder.length)]?.() : null),
   };
 }

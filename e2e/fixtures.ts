@@ -13,7 +13,8 @@ import {
   test as base,
 } from 'playwright/test';
 import { openBrowser, serve } from './browser.ts';
-import { servesExample } from './example.ts';
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { importsExamples, servesExample } from './example.ts';
 import { createSignalingServer, type SignalingServer } from '../signaling-server/index.ts';
 
 export interface TestFixtures {
@@ -59,7 +60,7 @@ export const test: FlotillaTest = base.extend<TestFixtures, WorkerFixtures>({
   ],
   harness: [
     async ({}, use) => {
-      const site = await serve('e2e/pages');
+      const site = await serve('e2e/pages', [importsExamples(), svelte()]);
       await use(site.url);
       await site.close();
     },

@@ -61,7 +61,7 @@ export interface OpenOptions<State, Command, Result, Value = unknown> extends Ta
   /** What members show of themselves beside it; left out, it is plain data that nobody checks. */
   readonly presence?: PresenceDefinition<Value>;
   /** Gives up on it: a group that is open by then is closed again. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface CreateOptions<State, Command, Result, Value = unknown> extends OpenOptions<
@@ -123,7 +123,7 @@ export interface ReopenOptions<State, Command, Result, Value = unknown> extends 
 }
 
 export interface TabCallOptions extends TabOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A group that this tab has a member of. */

@@ -10,7 +10,7 @@ export interface CallOptions {
    * of the group if that comes later.
    */
   readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Why nobody waits for a call any more. */

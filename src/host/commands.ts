@@ -13,7 +13,7 @@ export interface CommandsOptions {
   /** The index to begin with; left out, what is applied from now on. */
   readonly from?: Index;
   /** Ends the iteration with ABORTED. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface FollowingInit<Command, Result> {

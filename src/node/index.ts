@@ -27,7 +27,7 @@ export interface NodeJoinOptions<State, Command, Result, Value = unknown> extend
   /** The invite, or a URL that has it as its fragment. */
   readonly invite: string;
   /** Gives up on it: a group that is open by then is closed again. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface NodeRoomOptions<State, Command, Result, Value = unknown> extends NodeHostOptions {

@@ -1,4 +1,5 @@
 /** What a fault is told when it happens: the group that it happens to, and how to act on it for a while. */
+import type { FaultKind } from './fault-kinds.ts';
 import type { SimGroup } from './group-of-processes.ts';
 import type { PlannedFault } from './plan.ts';
 import type { SimProcess } from './process.ts';
@@ -32,3 +33,13 @@ export interface FaultContext {
 
 /** Makes a fault happen; gives the process that it hit, if it hit one, or null when there was nothing to hit. */
 export type FaultAction = (context: FaultContext) => AnyProcess | 'group' | null;
+
+export type FaultActions = Readonly<Partial<Record<FaultKind, FaultAction>>>;
+
+/** In an order that the choices of the fault decide. */
+export function shuffled({ group, choose }: FaultContext): AnyProcess[] {
+  const rest = [...group.processes];
+  const order: AnyProcess[] = [];
+  while (rest.length > 0) order.push(...rest.splice(choose(rest.length), 1));
+  return order;
+}

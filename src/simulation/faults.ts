@@ -1,7 +1,10 @@
 /** Makes the faults of a plan happen: each at its moment, and undone when its time is over. */
 import type { FaultKind } from './fault-kinds.ts';
 import type { AnyGroup, AnyProcess, FaultAction, FaultContext } from './fault-context.ts';
-import { clockFaults, networkFaults, processFaults, storageFaults } from './fault-actions.ts';
+import { clockFaults } from './clock-faults.ts';
+import { networkFaults } from './network-faults.ts';
+import { processFaults } from './process-faults.ts';
+import { storageFaults } from './storage-faults.ts';
 import type { Operator } from './operator.ts';
 import type { PlannedFault } from './plan.ts';
 

@@ -8,7 +8,7 @@ import { canLead, isMember, isVoter, type MembershipStep } from '../core/configu
 import { isQuorum } from '../core/quorum.ts';
 import type { Configuration, NodeId } from '../core/types.ts';
 import type { FaultKind } from './fault-kinds.ts';
-import { crashWhen } from './fault-actions.ts';
+import { crashWhen } from './crashes.ts';
 import type { AnyGroup, AnyProcess, Caretaker, FaultAction, FaultContext } from './fault-context.ts';
 
 const careEveryMs = 500;

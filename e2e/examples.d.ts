@@ -1,0 +1,11 @@
+/** Modules that the tests make of the README (`example.ts`). */
+declare module 'virtual:readme/Counter.svelte' {
+  import type { Component } from 'svelte';
+
+  const counter: Component<{ group: object }>;
+  export default counter;
+}
+
+declare module 'virtual:readme/plain.js' {
+  export default function show(group: object, document: HTMLElement): void;
+}
