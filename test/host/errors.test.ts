@@ -28,6 +28,7 @@ const codes: Record<RaftErrorCode, true> = {
   READ_ONLY: true,
   REJECTED: true,
   REMOVED: true,
+  ROOM_CONFLICT: true,
   SESSION_FORGOTTEN: true,
   STORAGE_CORRUPT: true,
   STORAGE_FAILED: true,
