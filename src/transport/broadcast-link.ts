@@ -16,17 +16,16 @@ import {
 } from './link.ts';
 import { LinkEndpoint } from './link-endpoint.ts';
 
-type Parcel =
-  | { readonly to: string; readonly kind: 'frame'; readonly lane: Lane; readonly frame: Uint8Array }
-  | {
-      readonly to: string;
-      readonly kind: 'taken';
-      readonly lane: Lane;
-      readonly bytes: number;
-      /** The end that says so holds its lock: whoever asks for it from now on waits until it is gone. */
-      readonly isHeld: boolean;
-    }
-  | { readonly to: string; readonly kind: 'bye' };
+type Content =
+  | { readonly kind: 'frame'; readonly lane: Lane; readonly frame: Uint8Array }
+  | { readonly kind: 'taken'; readonly lane: Lane; readonly bytes: number }
+  | { readonly kind: 'bye' };
+
+type Parcel = Content & {
+  readonly to: string;
+  /** The end that sends it holds its lock: whoever asks for it from now on waits until it is gone. */
+  readonly isHeld: boolean;
+};
 
 export interface BroadcastLinkInit {
   /** Names the link; the same at both ends, and at no other link. */
@@ -71,7 +70,7 @@ export class BroadcastLink extends LinkEndpoint {
   }
 
   #acknowledge(lane: Lane, bytes: number): void {
-    this.#post({ to: this.#init.there, kind: 'taken', lane, bytes, isHeld: this.#isHeld });
+    this.#post({ kind: 'taken', lane, bytes });
   }
 
   /** Gets the other end's lock when its tab is gone, however it went. */
@@ -96,11 +95,13 @@ export class BroadcastLink extends LinkEndpoint {
 
   protected override pass(frame: Uint8Array, lane: Lane): void {
     this.#waiting[lane] += frame.byteLength;
-    this.#post({ to: this.#init.there, kind: 'frame', lane, frame });
+    this.#post({ kind: 'frame', lane, frame });
   }
 
-  #post(parcel: Parcel): void {
-    if (this.state === 'open') this.#channel.postMessage(parcel);
+  #post(content: Content): void {
+    if (this.state !== 'open') return;
+    const parcel: Parcel = { to: this.#init.there, isHeld: this.#isHeld, ...content };
+    this.#channel.postMessage(parcel);
   }
 
   #take(data: unknown): void {
@@ -111,13 +112,13 @@ export class BroadcastLink extends LinkEndpoint {
       return;
     }
     if (parcel.to !== this.#init.here) return;
+    if (parcel.isHeld && !this.#isWatching) this.#awaitEnd();
     switch (parcel.kind) {
       case 'bye':
         this.close({ reason: 'closed-by-peer', detail: 'the other end closed the link' });
         break;
       case 'taken':
         this.#waiting[parcel.lane] = Math.max(0, this.#waiting[parcel.lane] - parcel.bytes);
-        if (parcel.isHeld && !this.#isWatching) this.#awaitEnd();
         break;
       case 'frame':
         this.#acknowledge(parcel.lane, parcel.frame.byteLength);
@@ -128,7 +129,7 @@ export class BroadcastLink extends LinkEndpoint {
 
   override close(end: LinkEnd = closedHere): void {
     // Who has gone already does not listen to it.
-    this.#post({ to: this.#init.there, kind: 'bye' });
+    this.#post({ kind: 'bye' });
     super.close(end);
   }
 
@@ -146,15 +147,16 @@ export class BroadcastLink extends LinkEndpoint {
 /** Any script of the origin may write to the channel. */
 function readParcel(data: unknown): Parcel | null {
   if (typeof data !== 'object' || data === null) return null;
-  const { to, kind, lane, frame, bytes, isHeld } = data as Readonly<Record<string, unknown>>;
+  const { to, kind, lane, frame, bytes, isHeld: held } = data as Readonly<Record<string, unknown>>;
+  const isHeld = held === true;
   if (typeof to !== 'string') return null;
-  if (kind === 'bye') return { to, kind };
+  if (kind === 'bye') return { to, isHeld, kind };
   if (lane !== 'control' && lane !== 'bulk') return null;
   if (kind === 'frame' && frame instanceof Uint8Array && frame.byteLength <= maxFrameBytes) {
-    return { to, kind, lane, frame };
+    return { to, isHeld, kind, lane, frame };
   }
   if (kind === 'taken' && typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes >= 0) {
-    return { to, kind, lane, bytes, isHeld: isHeld === true };
+    return { to, isHeld, kind, lane, bytes };
   }
   return null;
 }
