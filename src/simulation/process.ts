@@ -237,6 +237,7 @@ export class SimProcess<State, Command, Result> implements Station {
   #guarded(storage: SimStorage): Storage {
     return {
       durability: storage.durability,
+      outbox: storage.outbox,
       load: (done) => {
         storage.load(done);
       },
@@ -245,6 +246,9 @@ export class SimProcess<State, Command, Result> implements Station {
       },
       stage: (part, done) => {
         if (this.#leaves()) storage.stage(part, done);
+      },
+      keep: (change, done) => {
+        if (this.#leaves()) storage.keep(change, done);
       },
       readSnapshot: (snapshot, offset, length, done) => {
         storage.readSnapshot(snapshot, offset, length, done);

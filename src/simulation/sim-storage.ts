@@ -4,7 +4,15 @@
  */
 import type { PersistentState, Snapshot } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
-import type { Batch, Durability, SnapshotPart, Storage } from '../storage/storage.ts';
+import {
+  type Batch,
+  type Durability,
+  emptyOutbox,
+  type OutboxContent,
+  type OutboxChange,
+  type SnapshotPart,
+  type Storage,
+} from '../storage/storage.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { SimDisk } from './sim-disk.ts';
 
@@ -54,6 +62,7 @@ export class SimStorage implements Storage {
   #free = 0;
   #failure: RaftError | null = null;
   #isGone = false;
+  #outbox: OutboxContent = emptyOutbox;
   /** Bytes of snapshots that are being read. */
   bytesBeingRead = 0;
 
@@ -67,9 +76,22 @@ export class SimStorage implements Storage {
     const { queue, tell, disk, faults } = this.#init;
     queue.after(faults.openDelay + faults.delay(), () => {
       tell(() => {
+        this.#outbox = disk.outbox.content;
         done(this.#failsToRead() ?? disk.state);
       });
     });
+  }
+
+  get outbox(): OutboxContent {
+    return this.#outbox;
+  }
+
+  keep(change: OutboxChange, done: (error: RaftError | null) => void): void {
+    const { disk } = this.#init;
+    const perform = (): void => {
+      disk.outbox.change(change);
+    };
+    this.#issue({ isPart: false, isOfSnapshot: false, perform, done });
   }
 
   #failsToRead(): RaftError | null {

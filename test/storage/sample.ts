@@ -32,5 +32,6 @@ export const sampleReport: Omit<StoreReport, 'record'> = {
   configuration: start.configuration,
   log: { first: 7, last: 12, lastTerm: 3 },
   snapshots: [{ index: 8, term: 1, bytes: data.byteLength, problem: null }],
+  outbox: 0,
   problems: [],
 };
