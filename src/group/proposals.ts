@@ -2,16 +2,18 @@
  * The commands that this member has proposed and has no outcome for: in the order in which they were proposed, each with
  * a sequence in our session once it is sent. They are sent again until they take effect; the sessions of the replicated
  * state see to it that this happens once, and in order.
+ *
+ * With an outbox they survive this run of the member. Then a command has its sequence before it is sent, because that has to be
+ * durable first; and it is forgotten here before anybody is told that it was withdrawn, and before the group is told that its
+ * outcome is known.
  */
 import type { Random } from '../core/random.ts';
 import type { Index } from '../core/types.ts';
-import { RaftError } from '../errors.ts';
+import { type Outcome, RaftError } from '../errors.ts';
 import { type SessionId, sessionId } from '../machine/envelope.ts';
 import type { Effect, KnownOutcome, SessionMemory } from '../machine/replicated.ts';
-
-export type ProposalOutcome<Result> =
-  | { readonly kind: 'applied'; readonly result: Result; readonly index: Index }
-  | { readonly kind: 'failed'; readonly error: RaftError };
+import type { Outbox } from './outbox.ts';
+import { Pending, type Proposal, type ProposalOutcome, type RestoredProposal } from './pending.ts';
 
 export interface ProposalLimits {
   readonly maxPending: number;
@@ -25,45 +27,6 @@ export const defaultProposalLimits: ProposalLimits = {
   maxCommandBytes: 1024 * 1024,
 };
 
-/** A command that was proposed here, and is followed until it has an outcome. */
-export interface Proposal {
-  /** The command as the machine wrote it: what `encodeCall` gives. */
-  readonly call: Uint8Array;
-  /** When it was proposed, in milliseconds since 1970 on our clock. */
-  readonly time: number;
-  /** Its place in our session; null while it was not sent, and so cannot take effect. */
-  readonly sequence: number | null;
-  /**
-   * Takes it back: it ends with this error, which says that it was not done. False for one that was sent, or has ended:
-   * what was sent keeps its place, and its outcome is told when it is known.
-   */
-  withdraw(error: RaftError): boolean;
-}
-
-class Pending<Result> implements Proposal {
-  readonly call: Uint8Array;
-  readonly time: number;
-  readonly settle: (outcome: ProposalOutcome<Result>) => void;
-  readonly #queue: Proposals<Result>;
-  sequence: number | null = null;
-
-  constructor(
-    queue: Proposals<Result>,
-    call: Uint8Array,
-    time: number,
-    settle: (outcome: ProposalOutcome<Result>) => void,
-  ) {
-    this.#queue = queue;
-    this.call = call;
-    this.time = time;
-    this.settle = settle;
-  }
-
-  withdraw(error: RaftError): boolean {
-    return this.#queue.withdraw(this, error);
-  }
-}
-
 /** Consecutive commands of one session, ready for the leader. */
 export interface Shipment {
   readonly session: SessionId;
@@ -73,15 +36,35 @@ export interface Shipment {
   readonly commands: readonly Uint8Array[];
 }
 
+/** Whoever sees to it that commands are sent and kept. */
+export interface ProposalsListener {
+  /** There is something to be done, or to be told. */
+  changed(): void;
+  /** The store of the outbox has failed for good. */
+  failed(error: RaftError): void;
+}
+
 export class Proposals<Result> {
   readonly #limits: ProposalLimits;
   readonly #newSession: (opened: Index) => SessionId;
+  #outbox: Outbox | null;
   /** Null until there is something to send, and again when the session was forgotten. */
   #session: SessionId | null = null;
+  /** An earlier run has opened the session: before it is used, this one must have followed the log. */
+  #isSessionRestored = false;
   /** Those with a sequence; the first one's is `#settledTo + 1`. */
   readonly #sent: Pending<Result>[] = [];
   readonly #unsent: Pending<Result>[] = [];
+  /** Withdrawn, and not out of the outbox yet. */
+  readonly #leaving: Set<Pending<Result>> = new Set();
+  /** What an earlier run has left, as it was at the beginning. */
+  readonly restored: readonly RestoredProposal<Result>[];
+  listener: ProposalsListener = { changed: () => undefined, failed: () => undefined };
   #settledTo = 0;
+  /** With an outbox: the last sequence that is durable. */
+  #placedTo = 0;
+  /** With an outbox: the last sequence that it has forgotten. */
+  #removedTo = 0;
   /** How many of `#sent` are on their way; those behind are to be sent again. */
   #shipped = 0;
   #bytes = 0;
@@ -90,10 +73,41 @@ export class Proposals<Result> {
   #list: readonly Proposal[] = [];
   #listedAt = 0;
 
-  /** @param newSession names a session, given an index that is committed now */
-  constructor(newSession: (opened: Index) => SessionId, limits: ProposalLimits) {
+  /**
+   * @param newSession names a session, given an index that is committed now
+   * @param outbox keeps commands; null where none is kept, and none was
+   */
+  constructor(newSession: (opened: Index) => SessionId, limits: ProposalLimits, outbox: Outbox | null = null) {
     this.#newSession = newSession;
     this.#limits = limits;
+    this.#outbox = outbox;
+    this.restored = outbox === null ? [] : this.#restore(outbox);
+  }
+
+  /** Takes up what an earlier run has left: its commands, in order, in their places. */
+  #restore({ restored: { placement, commands } }: Outbox): Pending<Result>[] {
+    const pending = commands.map(({ number, time, expires, call }) => {
+      const one = this.#newPending(call, time, expires);
+      one.number = number;
+      one.keeping = 'kept';
+      return one;
+    });
+    const { session = null, next = 1, last = 0 } = placement ?? {};
+    const placed = commands.filter(({ number }) => number <= last).length;
+    this.#sent.push(...pending.slice(0, placed));
+    this.#unsent.push(...pending.slice(placed));
+    this.#bytes = pending.reduce((sum, { call }) => sum + call.byteLength, 0);
+    this.#session = session as SessionId | null;
+    this.#isSessionRestored = session !== null;
+    this.#placedTo = next - 1;
+    this.#settledTo = this.#removedTo = next - 1 - placed;
+    for (const [i, one] of this.#sent.entries()) one.sequence = this.#settledTo + 1 + i;
+    this.changes++;
+    return pending;
+  }
+
+  #newPending(call: Uint8Array, time: number, expires: number | null): Pending<Result> {
+    return new Pending({ call, time, expires, withdraw: (pending, error) => this.withdraw(pending, error) });
   }
 
   get pending(): number {
@@ -127,9 +141,15 @@ export class Proposals<Result> {
    * Takes a command; `settle` is called once, later, with its outcome.
    * @param call what `encodeCall` gives
    * @param time now, in milliseconds since 1970
+   * @param expires when it is not to be sent any more, in milliseconds since 1970; null for never
    * @throws RaftError TOO_LARGE, BUSY
    */
-  add(call: Uint8Array, time: number, settle: (outcome: ProposalOutcome<Result>) => void): Proposal {
+  add(
+    call: Uint8Array,
+    time: number,
+    settle: (outcome: ProposalOutcome<Result>) => void,
+    expires: number | null = null,
+  ): Proposal {
     const { maxPending, maxPendingBytes, maxCommandBytes } = this.#limits;
     const size = call.byteLength;
     if (size > maxCommandBytes) {
@@ -141,22 +161,59 @@ export class Proposals<Result> {
     if (this.pending >= maxPending || (this.pending > 0 && this.#bytes + size > maxPendingBytes)) {
       throw new RaftError('BUSY', `${this.pending} commands wait already: propose again when some have ended`);
     }
-    const pending = new Pending(this, call, time, settle);
+    const pending = this.#newPending(call, time, expires);
+    pending.follow(settle);
     this.#unsent.push(pending);
     this.#bytes += size;
     this.changes++;
+    if (this.#outbox?.keepsNew === true) this.#keep(pending, this.#outbox);
     return pending;
+  }
+
+  #keep(pending: Pending<Result>, outbox: Outbox): void {
+    pending.keeping = 'on-its-way';
+    const { call, expires } = pending;
+    const kept = { call, time: Math.floor(pending.time), expires: expires === null ? null : Math.ceil(expires) };
+    pending.number = outbox.add(kept, (error) => {
+      this.changes++;
+      if (error === null) pending.keeping = 'kept';
+      else if (this.#takeUnsent(pending)) pending.settle({ kind: 'failed', error });
+    });
+  }
+
+  /** Takes a command out of those that have no place. */
+  #takeUnsent(pending: Proposal): Pending<Result> | null {
+    const place = this.#unsent.findIndex((one) => one === pending);
+    const [taken] = place === -1 ? [] : this.#unsent.splice(place, 1);
+    if (taken === undefined) return null;
+    this.#bytes -= taken.call.byteLength;
+    this.changes++;
+    return taken;
   }
 
   /** See `Proposal.withdraw`. */
   withdraw(pending: Proposal, error: RaftError): boolean {
-    const place = this.#unsent.findIndex((one) => one === pending);
-    const [withdrawn] = place === -1 ? [] : this.#unsent.splice(place, 1);
-    if (withdrawn === undefined) return false;
-    this.#bytes -= withdrawn.call.byteLength;
-    this.changes++;
-    withdrawn.settle({ kind: 'failed', error });
+    const withdrawn = this.#takeUnsent(pending);
+    if (withdrawn === null) return false;
+    const { number } = withdrawn;
+    if (number === null || this.#outbox === null || this.#outbox.cancel(number)) {
+      withdrawn.settle({ kind: 'failed', error });
+      return true;
+    }
+    // Whoever is told that it was not done must not find it done after a crash.
+    this.#leaving.add(withdrawn);
+    this.#outbox.remove(number, true, () => {
+      if (this.#leaving.delete(withdrawn)) withdrawn.settle({ kind: 'failed', error });
+    });
+    this.listener.changed();
     return true;
+  }
+
+  /** Takes back what was to be sent before now, and was not. Call it before anything is sent. */
+  expire(now: number): void {
+    const expired = this.#unsent.filter(({ expires }) => expires !== null && expires <= now);
+    const message = 'the time in which the command was to be sent is over, and it was not sent';
+    for (const pending of expired) this.withdraw(pending, new RaftError('EXPIRED', message));
   }
 
   /** Something is to be sent, and there is no session that it could have a place in. */
@@ -169,22 +226,103 @@ export class Proposals<Result> {
     this.#session = this.#newSession(opened);
   }
 
+  /** Something is to be sent under the session of an earlier run, once this one has come as far as the group. */
+  get wantsToContinue(): boolean {
+    return this.#isSessionRestored && this.pending > 0;
+  }
+
+  /**
+   * Everything that was committed before this run is applied here. What was done of our commands has its outcome now, and a
+   * session that the group has forgotten is ours no more, before anything else has a place in it.
+   */
+  continueSession(): void {
+    this.#isSessionRestored = false;
+  }
+
+  /** Gives whatever is kept, and has none, a place in the session, so that it can be sent once that is durable. */
+  place(): void {
+    const [outbox, session] = [this.#outbox, this.#session];
+    if (outbox === null || session === null || this.#isSessionRestored || !outbox.mayPlace) return;
+    const end = this.#unsent.findIndex(({ number }) => number === null);
+    const placed = this.#unsent.splice(0, end === -1 ? this.#unsent.length : end);
+    const last = placed.at(-1)?.number ?? null;
+    if (last === null) return;
+    for (const pending of placed) {
+      this.#sent.push(pending);
+      pending.sequence = this.#settledTo + this.#sent.length;
+    }
+    this.changes++;
+    const next = this.#settledTo + this.#sent.length + 1;
+    outbox.place({ session, next, last }, (error) => {
+      if (this.#session !== session) return;
+      if (error === null) this.#placedTo = next - 1;
+      else this.#displace();
+    });
+  }
+
+  /** What has no durable place was not sent, and goes back to those that have none. */
+  #displace(): void {
+    const first = this.#sent.findIndex(({ sequence }) => (sequence ?? 0) > this.#placedTo);
+    const displaced = first === -1 ? [] : this.#sent.splice(first);
+    for (const pending of displaced) pending.sequence = null;
+    this.#unsent.unshift(...displaced);
+    this.changes++;
+  }
+
+  /** Stores what somebody waits for. */
+  flush(): void {
+    this.#outbox?.flush(this.#outboxChanged, this.#outboxFailed);
+  }
+
+  /** Time has passed. */
+  tick(now: number): void {
+    this.expire(now);
+    this.#outbox?.tick(this.#outboxChanged, this.#outboxFailed);
+  }
+
+  readonly #outboxChanged = (): void => {
+    this.#leaveOutboxIfDone();
+    this.listener.changed();
+  };
+
+  readonly #outboxFailed = (error: RaftError): void => {
+    this.listener.failed(error);
+  };
+
+  /** An outbox that is only to be emptied is of no more use then, nor is its session: new commands are kept nowhere. */
+  #leaveOutboxIfDone(): void {
+    const outbox = this.#outbox;
+    if (outbox === null || outbox.keepsNew || !outbox.isIdle || this.#sent.length > 0) return;
+    if (this.#leaving.size > 0 || this.#unsent.some(({ number }) => number !== null)) return;
+    this.#outbox = null;
+    this.#session = null;
+    this.#isSessionRestored = false;
+    this.#settledTo = 0;
+    this.#shipped = 0;
+  }
+
   /** The next commands to send, up to a number of bytes but at least one; null when all are on their way. */
   next(maxBytes: number): Shipment | null {
     const session = this.#session;
-    if (session === null) return null;
+    if (session === null || this.#isSessionRestored) return null;
     const commands: Uint8Array[] = [];
     let bytes = 0;
     for (let i = this.#shipped; ; i++) {
-      const pending = this.#sent[i] ?? this.#unsent[i - this.#sent.length];
+      const pending = this.#readyAt(i);
       if (pending === undefined) break;
       bytes += pending.call.byteLength;
       if (bytes > maxBytes && commands.length > 0) break;
       commands.push(pending.call);
     }
     if (commands.length === 0) return null;
-    const known = this.#settledTo;
-    return { session, sequence: known + this.#shipped + 1, known, commands };
+    const known = this.#outbox === null ? this.#settledTo : this.#removedTo;
+    return { session, sequence: this.#settledTo + this.#shipped + 1, known, commands };
+  }
+
+  /** The command that may be sent as that one, counted from the first without an outcome. */
+  #readyAt(i: number): Pending<Result> | undefined {
+    if (this.#outbox === null) return this.#sent[i] ?? this.#unsent[i - this.#sent.length];
+    return this.#settledTo + 1 + i <= this.#placedTo ? this.#sent[i] : undefined;
   }
 
   /** The shipment that `next` gave is on its way: from now on its commands may take effect. */
@@ -239,11 +377,14 @@ export class Proposals<Result> {
       this.#settle(outcome);
     }
     if (!memory.isForgotten(session)) return;
+    // What has no durable place was never sent.
+    if (this.#outbox !== null) this.#displace();
     const message = 'this member was away, and the group has forgotten whether it did the command: look at the state';
     this.changes++;
-    for (const { call, settle } of this.#sent.splice(0)) {
-      this.#bytes -= call.byteLength;
-      settle({ kind: 'failed', error: new RaftError('SESSION_FORGOTTEN', message, { outcome: 'unknown' }) });
+    for (const pending of this.#sent.splice(0)) {
+      this.#bytes -= pending.call.byteLength;
+      this.#forget(pending);
+      pending.settle({ kind: 'failed', error: new RaftError('SESSION_FORGOTTEN', message, { outcome: 'unknown' }) });
     }
     this.#leaveSession();
   }
@@ -255,12 +396,22 @@ export class Proposals<Result> {
     this.#shipped = Math.max(0, this.#shipped - 1);
     this.#bytes -= pending.call.byteLength;
     this.changes++;
+    this.#forget(pending);
     if (verdict.kind === 'applied') {
       pending.settle({ kind: 'applied', result: verdict.result, index });
     } else {
       const message = `the machine rejected the command: ${verdict.reason}`;
       pending.settle({ kind: 'failed', error: new RaftError('REJECTED', message, { cause: verdict.cause }) });
     }
+  }
+
+  /** The outbox need not keep it any more. */
+  #forget({ number, sequence }: Pending<Result>): void {
+    const session = this.#session;
+    if (number === null) return;
+    this.#outbox?.remove(number, false, () => {
+      if (this.#session === session) this.#removedTo = Math.max(this.#removedTo, sequence ?? 0);
+    });
   }
 
   /**
@@ -272,23 +423,62 @@ export class Proposals<Result> {
     this.#unsent.unshift(...this.#sent.splice(0));
     this.changes++;
     this.#session = null;
+    this.#isSessionRestored = false;
     this.#settledTo = 0;
     this.#shipped = 0;
+    this.#placedTo = 0;
+    this.#removedTo = 0;
+    this.#outbox?.place(null, () => undefined);
   }
 
-  /** Ends everything: what was never sent is certainly not done. */
-  failAll(error: (outcome: 'not-done' | 'unknown') => RaftError): void {
-    const [sent, unsent] = [this.#sent.splice(0), this.#unsent.splice(0)];
+  /**
+   * Ends everything here: what was never sent is certainly not done, unless it is kept, and this member comes back.
+   * @param comesBack whether it may
+   */
+  failAll(error: (outcome: Outcome) => RaftError, comesBack = true): void {
+    const [sent, unsent] = [this.#sent.splice(0), [...this.#leaving, ...this.#unsent.splice(0)]];
+    this.#leaving.clear();
+    // The places of those that were sent are taken.
+    if (sent.length > 0) this.#session = null;
+    this.#settledTo = 0;
     this.#shipped = 0;
     this.#bytes = 0;
     this.changes++;
-    for (const { settle } of sent) settle({ kind: 'failed', error: error('unknown') });
-    for (const { settle } of unsent) settle({ kind: 'failed', error: error('not-done') });
+    for (const pending of sent) pending.settle({ kind: 'failed', error: error('unknown') });
+    for (const pending of unsent) {
+      const isDone = pending.number === null || !comesBack;
+      pending.settle({ kind: 'failed', error: isDone ? error('not-done') : inOutbox(error('unknown')) });
+    }
+  }
+
+  /**
+   * Ends what cannot wait here: with an outbox everything can, for another run of this member.
+   * @param mayWait whether what was not sent may wait for it as well
+   */
+  failWhatCannotWait(error: (outcome: Outcome) => RaftError, mayWait: boolean): void {
+    if (this.#outbox === null) {
+      this.failAll(error);
+      return;
+    }
+    const ended = this.#unsent.filter(({ number }) => number === null || !mayWait);
+    for (const pending of ended) pending.withdraw(error('not-done'));
   }
 }
 
-/** The commands of one run of a member. Its session is 64 random bits, so that no two runs of any member share one. */
-export function newProposals<Result>(random: Random, limits: ProposalLimits): Proposals<Result> {
+function inOutbox({ code, message, cause }: RaftError): RaftError {
+  const more = 'the command is in the outbox, and goes on when this tab opens the group again';
+  return new RaftError(code, `${message}; ${more}`, { outcome: 'unknown', cause });
+}
+
+/**
+ * The commands of one run of a member. A session that it opens is 64 random bits, so that no two runs of any member share one,
+ * unless one continues that of another through its outbox.
+ */
+export function newProposals<Result>(
+  random: Random,
+  limits: ProposalLimits,
+  outbox: Outbox | null = null,
+): Proposals<Result> {
   const part = (): string => random.below(0x1_0000_0000).toString(16).padStart(8, '0');
-  return new Proposals((opened) => sessionId(`${part()}${part()}`, opened), limits);
+  return new Proposals((opened) => sessionId(`${part()}${part()}`, opened), limits, outbox);
 }
