@@ -14,18 +14,8 @@ import { type SessionId, sessionId } from '../machine/envelope.ts';
 import type { Effect, KnownOutcome, SessionMemory } from '../machine/replicated.ts';
 import type { Outbox } from './outbox.ts';
 import { Pending, type Proposal, type ProposalOutcome, type RestoredProposal } from './pending.ts';
-
-export interface ProposalLimits {
-  readonly maxPending: number;
-  readonly maxPendingBytes: number;
-  readonly maxCommandBytes: number;
-}
-
-export const defaultProposalLimits: ProposalLimits = {
-  maxPending: 10_000,
-  maxPendingBytes: 16 * 1024 * 1024,
-  maxCommandBytes: 1024 * 1024,
-};
+import { checkRoom, type ProposalLimits } from './proposal-limits.ts';
+import { Queue } from './queue.ts';
 
 /** Consecutive commands of one session, ready for the leader. */
 export interface Shipment {
@@ -52,26 +42,19 @@ export class Proposals<Result> {
   #session: SessionId | null = null;
   /** An earlier run has opened the session: before it is used, this one must have followed the log. */
   #isSessionRestored = false;
-  /** Those with a sequence; the first one's is `#settledTo + 1`. */
-  readonly #sent: Pending<Result>[] = [];
-  readonly #unsent: Pending<Result>[] = [];
+  /** Those that have a place are sent, or, with an outbox, about to be. */
+  readonly #queue: Queue<Result> = new Queue();
   /** Withdrawn, and not out of the outbox yet. */
   readonly #leaving: Set<Pending<Result>> = new Set();
   /** What an earlier run has left, as it was at the beginning. */
   readonly restored: readonly RestoredProposal<Result>[];
   listener: ProposalsListener = { changed: () => undefined, failed: () => undefined };
-  #settledTo = 0;
   /** With an outbox: the last sequence that is durable. */
-  #placedTo = 0;
+  #durableTo = 0;
   /** With an outbox: the last sequence that it has forgotten. */
   #removedTo = 0;
-  /** How many of `#sent` are on their way; those behind are to be sent again. */
+  /** How many of those that have a place are on their way; those behind are to be sent again. */
   #shipped = 0;
-  #bytes = 0;
-  /** Counts what has changed in `list`. */
-  changes = 0;
-  #list: readonly Proposal[] = [];
-  #listedAt = 0;
 
   /**
    * @param newSession names a session, given an index that is committed now
@@ -94,15 +77,13 @@ export class Proposals<Result> {
     });
     const { session = null, next = 1, last = 0 } = placement ?? {};
     const placed = commands.filter(({ number }) => number <= last).length;
-    this.#sent.push(...pending.slice(0, placed));
-    this.#unsent.push(...pending.slice(placed));
-    this.#bytes = pending.reduce((sum, { call }) => sum + call.byteLength, 0);
+    this.#queue.begin(next - 1 - placed);
+    for (const one of pending) this.#queue.push(one);
+    this.#queue.place(placed);
     this.#session = session as SessionId | null;
     this.#isSessionRestored = session !== null;
-    this.#placedTo = next - 1;
-    this.#settledTo = this.#removedTo = next - 1 - placed;
-    for (const [i, one] of this.#sent.entries()) one.sequence = this.#settledTo + 1 + i;
-    this.changes++;
+    this.#durableTo = next - 1;
+    this.#removedTo = this.#queue.settledTo;
     return pending;
   }
 
@@ -111,16 +92,17 @@ export class Proposals<Result> {
   }
 
   get pending(): number {
-    return this.#sent.length + this.#unsent.length;
+    return this.#queue.length;
   }
 
   /** Everything without an outcome, in the order of proposing: the same list until it is another one. */
   get list(): readonly Proposal[] {
-    if (this.#listedAt !== this.changes) {
-      this.#list = [...this.#sent, ...this.#unsent];
-      this.#listedAt = this.changes;
-    }
-    return this.#list;
+    return this.#queue.list;
+  }
+
+  /** Counts what has changed in `list`. */
+  get changes(): number {
+    return this.#queue.changes;
   }
 
   /** Under which our commands are sent; null while there is nothing to send. */
@@ -130,7 +112,7 @@ export class Proposals<Result> {
 
   /** Bytes of the commands that are pending. */
   get pendingBytes(): number {
-    return this.#bytes;
+    return this.#queue.bytes;
   }
 
   get isAwaitingOutcome(): boolean {
@@ -150,22 +132,10 @@ export class Proposals<Result> {
     settle: (outcome: ProposalOutcome<Result>) => void,
     expires: number | null = null,
   ): Proposal {
-    const { maxPending, maxPendingBytes, maxCommandBytes } = this.#limits;
-    const size = call.byteLength;
-    if (size > maxCommandBytes) {
-      throw new RaftError(
-        'TOO_LARGE',
-        `the command has ${size} bytes, more than ${maxCommandBytes}: propose less at once`,
-      );
-    }
-    if (this.pending >= maxPending || (this.pending > 0 && this.#bytes + size > maxPendingBytes)) {
-      throw new RaftError('BUSY', `${this.pending} commands wait already: propose again when some have ended`);
-    }
+    checkRoom(this.#limits, call.byteLength, this.#queue);
     const pending = this.#newPending(call, time, expires);
     pending.follow(settle);
-    this.#unsent.push(pending);
-    this.#bytes += size;
-    this.changes++;
+    this.#queue.push(pending);
     if (this.#outbox?.keepsNew === true) this.#keep(pending, this.#outbox);
     return pending;
   }
@@ -175,26 +145,16 @@ export class Proposals<Result> {
     const { call, expires } = pending;
     const kept = { call, time: Math.floor(pending.time), expires: expires === null ? null : Math.ceil(expires) };
     pending.number = outbox.add(kept, (error) => {
-      this.changes++;
+      this.#queue.changes++;
       if (error === null) pending.keeping = 'kept';
-      else if (this.#takeUnsent(pending)) pending.settle({ kind: 'failed', error });
+      else if (this.#queue.takeUnplaced(pending)) pending.settle({ kind: 'failed', error });
     });
-  }
-
-  /** Takes a command out of those that have no place. */
-  #takeUnsent(pending: Proposal): Pending<Result> | null {
-    const place = this.#unsent.findIndex((one) => one === pending);
-    const [taken] = place === -1 ? [] : this.#unsent.splice(place, 1);
-    if (taken === undefined) return null;
-    this.#bytes -= taken.call.byteLength;
-    this.changes++;
-    return taken;
   }
 
   /** See `Proposal.withdraw`. */
   withdraw(pending: Proposal, error: RaftError): boolean {
-    const withdrawn = this.#takeUnsent(pending);
-    if (withdrawn === null) return false;
+    const withdrawn = this.#queue.takeUnplaced(pending);
+    if (withdrawn === undefined) return false;
     const { number } = withdrawn;
     if (number === null || this.#outbox === null || this.#outbox.cancel(number)) {
       withdrawn.settle({ kind: 'failed', error });
@@ -211,7 +171,7 @@ export class Proposals<Result> {
 
   /** Takes back what was to be sent before now, and was not. Call it before anything is sent. */
   expire(now: number): void {
-    const expired = this.#unsent.filter(({ expires }) => expires !== null && expires <= now);
+    const expired = this.#queue.unplaced.filter(({ expires }) => expires !== null && expires <= now);
     const message = 'the time in which the command was to be sent is over, and it was not sent';
     for (const pending of expired) this.withdraw(pending, new RaftError('EXPIRED', message));
   }
@@ -243,30 +203,18 @@ export class Proposals<Result> {
   place(): void {
     const [outbox, session] = [this.#outbox, this.#session];
     if (outbox === null || session === null || this.#isSessionRestored || !outbox.mayPlace) return;
-    const end = this.#unsent.findIndex(({ number }) => number === null);
-    const placed = this.#unsent.splice(0, end === -1 ? this.#unsent.length : end);
-    const last = placed.at(-1)?.number ?? null;
+    const { unplaced } = this.#queue;
+    const end = unplaced.findIndex(({ number }) => number === null);
+    const count = end === -1 ? unplaced.length : end;
+    const last = unplaced[count - 1]?.number ?? null;
     if (last === null) return;
-    for (const pending of placed) {
-      this.#sent.push(pending);
-      pending.sequence = this.#settledTo + this.#sent.length;
-    }
-    this.changes++;
-    const next = this.#settledTo + this.#sent.length + 1;
+    this.#queue.place(count);
+    const next = this.#queue.placedTo + 1;
     outbox.place({ session, next, last }, (error) => {
       if (this.#session !== session) return;
-      if (error === null) this.#placedTo = next - 1;
-      else this.#displace();
+      if (error === null) this.#durableTo = next - 1;
+      else this.#queue.displace(this.#durableTo);
     });
-  }
-
-  /** What has no durable place was not sent, and goes back to those that have none. */
-  #displace(): void {
-    const first = this.#sent.findIndex(({ sequence }) => (sequence ?? 0) > this.#placedTo);
-    const displaced = first === -1 ? [] : this.#sent.splice(first);
-    for (const pending of displaced) pending.sequence = null;
-    this.#unsent.unshift(...displaced);
-    this.changes++;
   }
 
   /** Stores what somebody waits for. */
@@ -292,13 +240,10 @@ export class Proposals<Result> {
   /** An outbox that is only to be emptied is of no more use then, nor is its session: new commands are kept nowhere. */
   #leaveOutboxIfDone(): void {
     const outbox = this.#outbox;
-    if (outbox === null || outbox.keepsNew || !outbox.isIdle || this.#sent.length > 0) return;
-    if (this.#leaving.size > 0 || this.#unsent.some(({ number }) => number !== null)) return;
+    if (outbox === null || outbox.keepsNew || !outbox.isIdle || this.#queue.placedLength > 0) return;
+    if (this.#leaving.size > 0 || this.#queue.unplaced.some(({ number }) => number !== null)) return;
     this.#outbox = null;
-    this.#session = null;
-    this.#isSessionRestored = false;
-    this.#settledTo = 0;
-    this.#shipped = 0;
+    this.#endSession();
   }
 
   /** The next commands to send, up to a number of bytes but at least one; null when all are on their way. */
@@ -315,26 +260,22 @@ export class Proposals<Result> {
       commands.push(pending.call);
     }
     if (commands.length === 0) return null;
-    const known = this.#outbox === null ? this.#settledTo : this.#removedTo;
-    return { session, sequence: this.#settledTo + this.#shipped + 1, known, commands };
+    const { settledTo } = this.#queue;
+    const known = this.#outbox === null ? settledTo : this.#removedTo;
+    return { session, sequence: settledTo + this.#shipped + 1, known, commands };
   }
 
   /** The command that may be sent as that one, counted from the first without an outcome. */
   #readyAt(i: number): Pending<Result> | undefined {
-    if (this.#outbox === null) return this.#sent[i] ?? this.#unsent[i - this.#sent.length];
-    return this.#settledTo + 1 + i <= this.#placedTo ? this.#sent[i] : undefined;
+    const isDurable = this.#outbox === null || this.#queue.settledTo + 1 + i <= this.#durableTo;
+    return isDurable ? this.#queue.at(i) : undefined;
   }
 
   /** The shipment that `next` gave is on its way: from now on its commands may take effect. */
   shipped({ commands }: Shipment): void {
     this.#shipped += commands.length;
-    const moved = this.#shipped - this.#sent.length;
-    if (moved <= 0) return;
-    for (const pending of this.#unsent.splice(0, moved)) {
-      this.#sent.push(pending);
-      pending.sequence = this.#settledTo + this.#sent.length;
-    }
-    this.changes++;
+    const unplaced = this.#shipped - this.#queue.placedLength;
+    if (unplaced > 0) this.#queue.place(unplaced);
   }
 
   /** Everything without an outcome is to be sent again. */
@@ -345,7 +286,7 @@ export class Proposals<Result> {
   /** The commands from this one on were not taken. */
   rewindTo(session: SessionId, sequence: number): void {
     if (session !== this.#session) return;
-    this.#shipped = Math.min(this.#shipped, Math.max(0, sequence - this.#settledTo - 1));
+    this.#shipped = Math.min(this.#shipped, Math.max(0, sequence - this.#queue.settledTo - 1));
   }
 
   /** Looks whether an entry that took effect, or failed to, is ours. */
@@ -360,7 +301,7 @@ export class Proposals<Result> {
       this.#leaveSession();
       return;
     }
-    if (verdict.kind === 'repeated' || sequence !== this.#settledTo + 1) return;
+    if (verdict.kind === 'repeated' || sequence !== this.#queue.settledTo + 1) return;
     this.#settle({ index, verdict });
   }
 
@@ -371,31 +312,26 @@ export class Proposals<Result> {
   recover(memory: SessionMemory<Result>): void {
     const session = this.#session;
     if (session === null) return;
-    while (this.#sent.length > 0) {
-      const outcome = memory.outcomeOf(session, this.#settledTo + 1);
+    while (this.#queue.placedLength > 0) {
+      const outcome = memory.outcomeOf(session, this.#queue.settledTo + 1);
       if (outcome === null) break;
       this.#settle(outcome);
     }
     if (!memory.isForgotten(session)) return;
     // What has no durable place was never sent.
-    if (this.#outbox !== null) this.#displace();
+    if (this.#outbox !== null) this.#queue.displace(this.#durableTo);
     const message = 'this member was away, and the group has forgotten whether it did the command: look at the state';
-    this.changes++;
-    for (const pending of this.#sent.splice(0)) {
-      this.#bytes -= pending.call.byteLength;
-      this.#forget(pending);
-      pending.settle({ kind: 'failed', error: new RaftError('SESSION_FORGOTTEN', message, { outcome: 'unknown' }) });
+    for (let lost = this.#queue.settle(); lost !== undefined; lost = this.#queue.settle()) {
+      this.#forget(lost);
+      lost.settle({ kind: 'failed', error: new RaftError('SESSION_FORGOTTEN', message, { outcome: 'unknown' }) });
     }
     this.#leaveSession();
   }
 
   #settle({ index, verdict }: KnownOutcome<Result>): void {
-    const pending = this.#sent.shift();
+    const pending = this.#queue.settle();
     if (pending === undefined) return;
-    this.#settledTo++;
     this.#shipped = Math.max(0, this.#shipped - 1);
-    this.#bytes -= pending.call.byteLength;
-    this.changes++;
     this.#forget(pending);
     if (verdict.kind === 'applied') {
       pending.settle({ kind: 'applied', result: verdict.result, index });
@@ -419,16 +355,17 @@ export class Proposals<Result> {
    * over under a new one, and may be taken back until then.
    */
   #leaveSession(): void {
-    for (const pending of this.#sent) pending.sequence = null;
-    this.#unsent.unshift(...this.#sent.splice(0));
-    this.changes++;
+    this.#endSession();
+    this.#outbox?.place(null, () => undefined);
+  }
+
+  #endSession(): void {
+    this.#queue.restart();
     this.#session = null;
     this.#isSessionRestored = false;
-    this.#settledTo = 0;
     this.#shipped = 0;
-    this.#placedTo = 0;
+    this.#durableTo = 0;
     this.#removedTo = 0;
-    this.#outbox?.place(null, () => undefined);
   }
 
   /**
@@ -436,15 +373,12 @@ export class Proposals<Result> {
    * @param comesBack whether it may
    */
   failAll(error: (outcome: Outcome) => RaftError, comesBack = true): void {
-    const [sent, unsent] = [this.#sent.splice(0), [...this.#leaving, ...this.#unsent.splice(0)]];
+    const { placed, unplaced } = this.#queue.clear();
+    const unsent = [...this.#leaving, ...unplaced];
     this.#leaving.clear();
-    // The places of those that were sent are taken.
-    if (sent.length > 0) this.#session = null;
-    this.#settledTo = 0;
-    this.#shipped = 0;
-    this.#bytes = 0;
-    this.changes++;
-    for (const pending of sent) pending.settle({ kind: 'failed', error: error('unknown') });
+    // The places of those that were sent are taken for ever.
+    this.#endSession();
+    for (const pending of placed) pending.settle({ kind: 'failed', error: error('unknown') });
     for (const pending of unsent) {
       const isDone = pending.number === null || !comesBack;
       pending.settle({ kind: 'failed', error: isDone ? error('not-done') : inOutbox(error('unknown')) });
@@ -460,7 +394,7 @@ export class Proposals<Result> {
       this.failAll(error);
       return;
     }
-    const ended = this.#unsent.filter(({ number }) => number === null || !mayWait);
+    const ended = this.#queue.unplaced.filter(({ number }) => number === null || !mayWait);
     for (const pending of ended) pending.withdraw(error('not-done'));
   }
 }

@@ -1,6 +1,6 @@
 /** Whether, and how much of, what is proposed here survives this run of its member. */
 import { RaftError } from '../errors.ts';
-import { defaultProposalLimits } from '../group/proposals.ts';
+import { defaultProposalLimits } from '../group/proposal-limits.ts';
 import type { OutboxLimits } from './hosted-group.ts';
 
 export type OutboxOption =

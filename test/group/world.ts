@@ -12,7 +12,8 @@ import { Member } from '../../src/group/member.ts';
 import type { MemberOptions } from '../../src/group/member-options.ts';
 import { Outbox } from '../../src/group/outbox.ts';
 import type { ProposalOutcome } from '../../src/group/pending.ts';
-import { defaultProposalLimits, newProposals, type Proposals } from '../../src/group/proposals.ts';
+import { defaultProposalLimits } from '../../src/group/proposal-limits.ts';
+import { newProposals, type Proposals } from '../../src/group/proposals.ts';
 import type { MachineDefinition } from '../../src/machine/machine.ts';
 import { MemoryDisk } from '../../src/storage/memory.ts';
 import type {
