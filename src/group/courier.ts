@@ -75,8 +75,9 @@ export class Courier<Result> {
 
   /** Sends our commands to the leader, if there is one, and it is not known to be unwilling. */
   ship(): void {
-    const { leader, term, configuration } = this.#raft;
-    if (leader === null) return;
+    const { leader, term, configuration, isRemoved } = this.#raft;
+    // Whoever was removed would never hear what comes of it.
+    if (leader === null || (isRemoved && leader !== this.#id)) return;
     this.#proposals.expire(this.#clock.wallTime());
     if (configuration.witnesses.includes(this.#id)) {
       // M16: it will never see what comes of them.

@@ -39,6 +39,8 @@ export interface SimStorageInit {
   readonly writing: (batch: Batch) => void;
   /** What a batch becomes on its way: a fault of the mutant. */
   readonly writes: (batch: Batch) => Batch;
+  /** The same of a change of the outbox. */
+  readonly keeps: (change: OutboxChange) => OutboxChange;
   /** Says of a batch whether it is acknowledged before it is durable: a fault of the mutant, not of the disk. */
   readonly acknowledgesEarly: (batch: Batch) => boolean;
 }
@@ -87,9 +89,9 @@ export class SimStorage implements Storage {
   }
 
   keep(change: OutboxChange, done: (error: RaftError | null) => void): void {
-    const { disk } = this.#init;
+    const { disk, keeps } = this.#init;
     const perform = (): void => {
-      disk.outbox.change(change);
+      disk.outbox.change(keeps(change));
     };
     this.#issue({ isPart: false, isOfSnapshot: false, perform, done });
   }
@@ -103,7 +105,7 @@ export class SimStorage implements Storage {
   }
 
   write(batch: Batch, done: (error: RaftError | null) => void): void {
-    const { disk, writing, acknowledgesEarly, tell } = this.#init;
+    const { queue, disk, writing, acknowledgesEarly, tell } = this.#init;
     const isEarly = acknowledgesEarly(batch);
     const perform = (): void => {
       const written = this.#init.writes(batch);
@@ -117,7 +119,7 @@ export class SimStorage implements Storage {
       done: isEarly ? () => undefined : done,
     });
     if (isEarly) {
-      this.#init.queue.after(0, () => {
+      queue.after(0, () => {
         tell(() => {
           done(null);
         });

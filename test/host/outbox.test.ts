@@ -435,6 +435,26 @@ describe('an outbox that nobody asks for any more', () => {
   });
 });
 
+test('a member that was removed sends nothing of what it keeps any more', async () => {
+  const world = groups();
+  const { leader, followers } = world.elect();
+  const [name = ''] = followers;
+  world.world.refuses = ({ kind, from }) => kind === 'Propose' && from === name;
+  void propose(world.group(name), 'x');
+  await world.until(() => world.group(name).pending[0]?.phase === 'sent', 'its place');
+  let isDone = false;
+  world.world.member(leader).change({ kind: 'remove', id: world.world.seat(name).id }, null, () => {
+    isDone = true;
+  });
+  await world.until(() => isDone && world.world.member(name).exclusion === 'removed', 'its removal');
+  world.world.refuses = () => false;
+  const sentBefore = world.world.sent.length;
+  world.world.clock.pass(10_000);
+  const later = world.world.sent.slice(sentBefore).filter(({ from }) => from === name);
+  expect(later.filter(({ kind }) => kind === 'Propose')).toEqual([]);
+  expect(world.group(leader).state).toEqual([]);
+});
+
 describe('a group that moves to a newer version', () => {
   const newer = defineMachine({
     name: 'list',

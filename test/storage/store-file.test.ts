@@ -424,6 +424,14 @@ describe('a store that is restored', () => {
     },
   );
 
+  test('has none of what its member kept in the outbox: that one may still send it', async () => {
+    const file = await sampleFile();
+    expect((await inspectStoreFile(file)).outbox).toBe(1);
+    const database = await freshTab();
+    await restore(database, file, 'member');
+    expect((await storeOf(database)).storage.outbox).toEqual({ placement: null, commands: [] });
+  });
+
   test('takes the place of what an attempt left behind that was cut off', async () => {
     const file = await sampleFile();
     const database = await freshTab();
