@@ -55,3 +55,57 @@ test('what is said is heard by all, and who types is seen', async ({ openTab, de
   await three.close({ runBeforeUnload: true });
   await expect(two.getByLabel('Who is here').getByRole('listitem')).toHaveCount(2);
 });
+
+test.describe('an application that is offline, and is loaded again', () => {
+  const cases = [
+    {
+      name: 'board',
+      act: async (page: Page) => {
+        await page.getByLabel('New card').fill('Buy paint');
+        await page.getByRole('button', { name: 'Add' }).click();
+      },
+      shows: (page: Page) => page.getByRole('region', { name: 'To do' }).getByText('Buy paint'),
+    },
+    {
+      name: 'booking',
+      act: async (page: Page) => {
+        await page.getByLabel('Your name').fill('Ann');
+        await page.getByRole('button', { name: 'Seat B3' }).click();
+      },
+      shows: (page: Page) => page.locator('.pending, .own, .sold').filter({ hasText: 'B3' }),
+    },
+    {
+      name: 'chat',
+      act: async (page: Page) => {
+        await page.getByLabel('Message', { exact: true }).fill('Ahoy');
+        await page.getByRole('button', { name: 'Say' }).click();
+      },
+      shows: (page: Page) => page.getByLabel('Messages').getByText('Ahoy'),
+    },
+  ];
+  for (const { name, act, shows } of cases) {
+    test(`the ${name} has what was done, and does it once when the others are back`, async ({
+      openTab,
+      demo,
+      broker,
+    }) => {
+      const address = `${demo}${name}/?signaling=${encodeURIComponent(broker.url)}`;
+      const [one, ...others] = await openThree(openTab, address);
+      for (const other of others) await other.close({ runBeforeUnload: true });
+      const connection = one.getByLabel('Connection');
+      await expect(connection).toContainText('Nobody leads');
+      await act(one);
+      await expect(connection).toContainText('1 to be sent');
+      await expect(connection).toContainText('kept');
+      await one.reload();
+      await expect(connection).toContainText('1 to be sent');
+      await expect(shows(one)).toHaveCount(1);
+      const back = [await openTab(one.url()), await openTab(one.url())];
+      for (const page of [one, ...back]) {
+        await expect(page.getByLabel('Connection')).toContainText('Together');
+        await expect(shows(page)).toHaveCount(1);
+      }
+      await expect(connection).not.toContainText('to be sent');
+    });
+  }
+});

@@ -15,6 +15,8 @@ export type RaftErrorCode =
   | 'CLOSED'
   /** What is asked for is not kept any more; `firstIndex` says from where on it is. */
   | 'COMPACTED'
+  /** The time in which the command was to be sent is over, and it was not sent. */
+  | 'EXPIRED'
   /** The group has as many learners as it takes, and this tab is none of them. */
   | 'GROUP_FULL'
   /** An argument does not have the form that the call takes. */

@@ -8,6 +8,7 @@ import { checkedSignaling, checkFounders, checkId, checkMachine } from './host/a
 import type { BrowserHostOptions } from './host/browser-host.ts';
 import type { Group } from './host/group.ts';
 import type { Host } from './host/host.ts';
+import { type OutboxOption, outboxLimits } from './host/outbox-option.ts';
 import { decodeInvite } from './identity/invite.ts';
 import { deriveRoomKey } from './identity/room.ts';
 import type { RoomWaiting } from './host/room.ts';
@@ -29,7 +30,8 @@ export type { CommandsOptions } from './host/commands.ts';
 export type { Group, GroupEvents, SelectOptions } from './host/group.ts';
 export type { ReadableStore } from './host/source.ts';
 export type { GroupStatus } from './host/status.ts';
-export type { PendingCommand, Proposed } from './host/proposing.ts';
+export type { OutboxOption } from './host/outbox-option.ts';
+export type { CommandOptions, PendingCommand, Proposed } from './host/proposing.ts';
 export type { ReadOptions, ReadResult } from './host/reading.ts';
 export type { ChangeOptions, MemberEntry, Members, RemoveOptions } from './host/members.ts';
 export type { LinkPath, LinkStatistics } from './transport/link.ts';
@@ -60,6 +62,11 @@ export interface OpenOptions<State, Command, Result, Value = unknown> extends Ta
   readonly machine: MachineDefinition<State, Command, Result>;
   /** What members show of themselves beside it; left out, it is plain data that nobody checks. */
   readonly presence?: PresenceDefinition<Value>;
+  /**
+   * Whether what is proposed here is stored until its outcome is known, so that it survives a reload: it is sent then, in order,
+   * and takes effect once. False if you do not say. `true` is for 10,000 commands and 16 MiB at the most.
+   */
+  readonly outbox?: OutboxOption;
   /** Gives up on it: a group that is open by then is closed again. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -155,12 +162,13 @@ function tabOptions({
 export async function createGroup<State, Command, Result, Value = unknown>(
   options: CreateOptions<State, Command, Result, Value>,
 ): Promise<Group<State, Command, Result, Value>> {
-  const { machine, founders = 3, presence } = options;
+  const { machine, founders = 3, presence, outbox } = options;
   checkMachine(machine);
+  outboxLimits(outbox);
   const signaling = checkedSignaling(options.signaling);
   checkFounders(founders);
   const create = (): Promise<Group<State, Command, Result, Value>> =>
-    useHost(tabOptions(options), (host) => host.create(machine, signaling, founders, { presence }));
+    useHost(tabOptions(options), (host) => host.create(machine, signaling, founders, { presence, outbox }));
   return openUnlessAborted(options.signal, create, 'unknown');
 }
 
@@ -174,11 +182,12 @@ export async function createGroup<State, Command, Result, Value = unknown>(
 export async function joinGroup<State, Command, Result, Value = unknown>(
   options: JoinOptions<State, Command, Result, Value>,
 ): Promise<Group<State, Command, Result, Value>> {
-  const { machine, presence } = options;
+  const { machine, presence, outbox } = options;
   checkMachine(machine);
+  outboxLimits(outbox);
   const invite = decodeInvite(options.invite);
   const join = (): Promise<Group<State, Command, Result, Value>> =>
-    useHost(tabOptions(options), (host) => host.join(machine, invite, { presence }));
+    useHost(tabOptions(options), (host) => host.join(machine, invite, { presence, outbox }));
   return openUnlessAborted(options.signal, join, 'unknown');
 }
 
@@ -195,15 +204,16 @@ export async function joinGroup<State, Command, Result, Value = unknown>(
 export async function openRoom<State, Command, Result, Value = unknown>(
   options: RoomOptions<State, Command, Result, Value>,
 ): Promise<Group<State, Command, Result, Value>> {
-  const { machine, presence, name, password, founders = 3, id, waiting, signal } = options;
+  const { machine, presence, outbox, name, password, founders = 3, id, waiting, signal } = options;
   checkMachine(machine);
+  outboxLimits(outbox);
   checkFounders(founders);
   checkId(id);
   const signaling = checkedSignaling(options.signaling);
   const request = { signaling, founders, wanted: id ?? null, ...(waiting && { waiting }), ...(signal && { signal }) };
   const enter = async (): Promise<Group<State, Command, Result, Value>> => {
     const key = await deriveRoomKey(name, password);
-    return useHost(tabOptions(options), (host) => host.openRoom(machine, key, request, { presence }));
+    return useHost(tabOptions(options), (host) => host.openRoom(machine, key, request, { presence, outbox }));
   };
   return openUnlessAborted(signal, enter, 'unknown');
 }
@@ -217,12 +227,13 @@ export async function openRoom<State, Command, Result, Value = unknown>(
 export async function openGroup<State, Command, Result, Value = unknown>(
   options: ReopenOptions<State, Command, Result, Value>,
 ): Promise<Group<State, Command, Result, Value>> {
-  const { machine, id, presence } = options;
+  const { machine, id, presence, outbox } = options;
   checkMachine(machine);
+  outboxLimits(outbox);
   checkId(id);
   const open = (): Promise<Group<State, Command, Result, Value>> =>
     useHost(tabOptions(options), async (host) =>
-      host.open(machine, await storedGroup(host, machine, id), { presence }),
+      host.open(machine, await storedGroup(host, machine, id), { presence, outbox }),
     );
   return openUnlessAborted(options.signal, open, 'not-done');
 }

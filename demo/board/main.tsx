@@ -13,7 +13,8 @@ function BoardPage(): ReactElement {
   const [problem, setProblem] = useState('');
   const propose: Propose = (command) => {
     setProblem('');
-    group.propose(command).catch((error: unknown) => {
+    // It is in the outbox: there is no hurry.
+    group.propose(command, { timeoutMs: Infinity }).catch((error: unknown) => {
       setProblem(error instanceof Error ? error.message : String(error));
     });
   };

@@ -6,6 +6,9 @@ import { nameOfThisTab } from '../shared/name.ts';
 import { type Command, type Hall, hall, rows, seats } from './machine.ts';
 import './booking.css';
 
+/** Nobody wants the seat any more that he asked for an hour ago, offline. */
+const bookingExpiresInMs = 60 * 60 * 1000;
+
 function BookingPage(): ReactElement {
   const group = useGroup<Hall, Command, string>();
   const sold = useReplicated<Hall>();
@@ -16,7 +19,7 @@ function BookingPage(): ReactElement {
   const propose = async (command: Command): Promise<void> => {
     setMessage('');
     try {
-      const seat = await group.propose(command);
+      const seat = await group.propose(command, { timeoutMs: Infinity, expiresInMs: bookingExpiresInMs });
       setMessage(command.op === 'book' ? `Seat ${seat} is yours.` : `Seat ${seat} is free again.`);
     } catch (error) {
       setMessage(error instanceof Error ? error.message : String(error));

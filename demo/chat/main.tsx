@@ -94,7 +94,7 @@ function Say(): ReactElement {
     if (text.trim() === '') return;
     setProblem('');
     setText('');
-    group.propose({ say: text, as: name }).catch((error: unknown) => {
+    group.propose({ say: text, as: name }, { timeoutMs: Infinity }).catch((error: unknown) => {
       setProblem(error instanceof Error ? error.message : String(error));
     });
   };

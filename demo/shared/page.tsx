@@ -1,7 +1,7 @@
 /** What the three small applications have in common: a group whose invite is in the address, and how it is doing. */
 import { createGroup, type Group, hasInvite, joinGroup, type MachineDefinition } from 'flotilla';
 import { GroupProvider, useConnection, useGroup, useOpenGroup, usePending } from 'flotilla/react';
-import { type ReactElement, type ReactNode, StrictMode } from 'react';
+import { type ReactElement, type ReactNode, StrictMode, useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import './page.css';
 
@@ -18,7 +18,8 @@ function signalingAddress(): string {
 async function enter<State, Command, Result>(
   machine: MachineDefinition<State, Command, Result>,
 ): Promise<Group<State, Command, Result>> {
-  const options = { machine, iceServers: [] };
+  // What is done offline is sent later, also after a reload.
+  const options = { machine, iceServers: [], outbox: true };
   const group = hasInvite(location.hash)
     ? await joinGroup({ ...options, invite: location.hash })
     : await createGroup({ ...options, signaling: signalingAddress(), founders });
@@ -42,7 +43,10 @@ function Page<State, Command, Result>({ title, machine, children }: PageProps<St
             <h1>{title}</h1>
             <Status />
           </header>
-          <main>{children}</main>
+          <main>
+            <Failures />
+            {children}
+          </main>
         </GroupProvider>
       ) : (
         <main>
@@ -60,10 +64,30 @@ function Page<State, Command, Result>({ title, machine, children }: PageProps<St
   );
 }
 
+/** What was done before the page was loaded, and has come to nothing since. */
+function Failures(): ReactElement | null {
+  const { restored } = useGroup();
+  const [problem, setProblem] = useState('');
+  useEffect(() => {
+    for (const { settled } of restored) {
+      settled.catch((error: unknown) => {
+        setProblem(error instanceof Error ? error.message : String(error));
+      });
+    }
+  }, [restored]);
+  return problem === '' ? null : (
+    <p role="alert" className="error">
+      {problem}
+    </p>
+  );
+}
+
 function Status(): ReactElement {
   const { invite } = useGroup();
   const { phase, missing, member } = useConnection();
-  const waiting = usePending().length;
+  const pending = usePending();
+  const waiting = pending.length;
+  const isKept = pending.every((command) => command.isKept);
   const isLed = member !== null && member.leader !== null;
   return (
     <p className="status" role="status" aria-label="Connection">
@@ -72,7 +96,11 @@ function Status(): ReactElement {
       ) : (
         <span className="no">{missing === null ? 'Waiting for the others' : `Waiting for ${missing} more`}</span>
       )}
-      {waiting > 0 && <span className="no">{waiting} to be sent</span>}
+      {waiting > 0 && (
+        <span className="no">
+          {waiting} to be sent{isKept && ', and kept until then'}
+        </span>
+      )}
       <a href={invite} target="_blank" rel="noreferrer">
         open another tab
       </a>

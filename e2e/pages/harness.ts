@@ -45,7 +45,10 @@ type List = Group<readonly string[], string | Uint8Array, number>;
 /** Of the tab; changed before the first use. Over WebRTC, unless a test says otherwise: that is what goes between machines. */
 let tabOptions: TabOptions = { iceServers: [], tabLinks: false, webrtc: webrtcOfTest };
 
-const options = () => ({ machine: list, ...tabOptions });
+/** Whether what is proposed here survives the page. */
+let outbox = false;
+
+const options = () => ({ machine: list, outbox, ...tabOptions });
 
 function describe(error: unknown): string {
   return error instanceof RaftError ? `${error.code} ${error.outcome}` : String(error);
@@ -67,6 +70,14 @@ export interface Harness {
   simulate(seed: number): string;
   group: List | null;
   configure(given: TabOptions): void;
+  /** From the next opening on. */
+  keepCommands(): void;
+  /** Proposes, and waits for nothing. */
+  post(...commands: readonly string[]): void;
+  /** What has no outcome yet. */
+  pending(): { command: string; phase: string; isKept: boolean }[];
+  /** What became of the commands of an earlier page: result, or the error's code and outcome. */
+  restored(): Promise<(number | string)[]>;
   /** Gives the invite. @param signaling null for a group of tabs of this browser */
   create(signaling: string | null, founders: number): Promise<string>;
   join(invite: string): Promise<void>;
@@ -107,6 +118,17 @@ const harness: Harness = {
   configure(given) {
     tabOptions = { ...tabOptions, ...given };
   },
+  keepCommands() {
+    outbox = true;
+  },
+  post(...commands) {
+    for (const command of commands) {
+      harness.group?.propose(command, { timeoutMs: Infinity }).catch(() => undefined);
+    }
+  },
+  pending: () =>
+    (harness.group?.pending ?? []).map(({ command, phase, isKept }) => ({ command: String(command), phase, isKept })),
+  restored: () => Promise.all((harness.group?.restored ?? []).map(({ settled }) => settled.catch(describe))),
   async create(signaling, founders) {
     harness.group = await createGroup({ ...options(), founders, ...(signaling !== null && { signaling }) });
     return harness.group.invite;

@@ -4,7 +4,7 @@
  */
 import type { Raft } from '../core/raft.ts';
 import type { NodeId, Term } from '../core/types.ts';
-import { RaftError } from '../errors.ts';
+import { type Outcome, RaftError } from '../errors.ts';
 import { encodeEnvelope, type SessionId } from '../machine/envelope.ts';
 import type { Propose, ProposeRefused, RefusalReason } from '../transport/messages.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -33,6 +33,8 @@ export interface CourierInit<Result> {
   /** Ticks after which what has no outcome is sent again. */
   readonly retryTicks: number;
   readonly maxCommandBytes: number;
+  /** Calls back once: with true when all that was committed before is applied here, with false when nobody can say. */
+  readonly untilCaughtUp: (done: (isCaughtUp: boolean) => void) => void;
 }
 
 export class Courier<Result> {
@@ -44,13 +46,16 @@ export class Courier<Result> {
   readonly #proposals: Proposals<Result>;
   readonly #retryTicks: number;
   readonly #maxCommandBytes: number;
+  readonly #untilCaughtUp: CourierInit<Result>['untilCaughtUp'];
+  #isCatchingUp = false;
   #ticksSinceShipment = 0;
   #ticksToWait = 0;
   #intake = new Intake(0);
   /** The leadership that our commands went to, to send them again to the next. */
   #shippedTo: { readonly leader: NodeId | null; readonly term: Term } = { leader: null, term: 0 };
 
-  constructor({ id, raft, transport, clock, machine, proposals, retryTicks, maxCommandBytes }: CourierInit<Result>) {
+  constructor(init: CourierInit<Result>) {
+    const { id, raft, transport, clock, machine, proposals, retryTicks, maxCommandBytes, untilCaughtUp } = init;
     this.#id = id;
     this.#raft = raft;
     this.#transport = transport;
@@ -59,6 +64,7 @@ export class Courier<Result> {
     this.#proposals = proposals;
     this.#retryTicks = retryTicks;
     this.#maxCommandBytes = maxCommandBytes;
+    this.#untilCaughtUp = untilCaughtUp;
   }
 
   tick(ticks: number): void {
@@ -69,11 +75,15 @@ export class Courier<Result> {
 
   /** Sends our commands to the leader, if there is one, and it is not known to be unwilling. */
   ship(): void {
-    const { leader, term, configuration } = this.#raft;
-    if (leader === null) return;
+    const { leader, term, configuration, isRemoved } = this.#raft;
+    // Whoever was removed would never hear what comes of it.
+    if (leader === null || (isRemoved && leader !== this.#id)) return;
+    this.#proposals.expire(this.#clock.wallTime());
     if (configuration.witnesses.includes(this.#id)) {
       // M16: it will never see what comes of them.
-      this.#proposals.failAll((outcome) => new RaftError('NOT_SUPPORTED', 'a witness cannot propose', { outcome }));
+      const error = (outcome: Outcome): RaftError =>
+        new RaftError('NOT_SUPPORTED', 'a witness cannot propose', { outcome });
+      this.#proposals.failWhatCannotWait(error, false);
       return;
     }
     if (leader !== this.#shippedTo.leader || term !== this.#shippedTo.term) {
@@ -81,7 +91,12 @@ export class Courier<Result> {
       this.#ticksToWait = 0;
       this.#proposals.rewind();
     }
+    if (this.#proposals.wantsToContinue) {
+      this.#catchUp();
+      return;
+    }
     if (this.#proposals.wantsSession && !this.#openSession()) return;
+    this.#proposals.place();
     while (this.#ticksToWait === 0) {
       const shipment = this.#proposals.next(maxShipmentBytes);
       if (shipment === null) return;
@@ -103,6 +118,16 @@ export class Courier<Result> {
     if (this.#raft.snapshotPoint()?.term !== term) return false;
     this.#proposals.openSession(commit);
     return true;
+  }
+
+  /** Before a session of an earlier run is continued, this one applies all that was committed. */
+  #catchUp(): void {
+    if (this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
+    this.#untilCaughtUp((isCaughtUp) => {
+      this.#isCatchingUp = false;
+      if (isCaughtUp) this.#proposals.continueSession();
+    });
   }
 
   /** False when the commands are certainly still here. */

@@ -6,7 +6,7 @@
 import type { Index, NodeId, Term } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import type { Preview } from '../machine/preview.ts';
-import type { Proposal } from './proposals.ts';
+import type { Proposal } from './pending.ts';
 
 export interface EchoInit<State> {
   /** This member, which proposed. */

@@ -2,7 +2,7 @@
 import type { RaftOptions } from '../core/options.ts';
 import { defaultHistoryLimits, type HistoryLimits } from './history.ts';
 import { defaultMaxLearners } from './newcomers.ts';
-import { defaultProposalLimits, type ProposalLimits } from './proposals.ts';
+import { defaultProposalLimits, type ProposalLimits } from './proposal-limits.ts';
 import { defaultSnapshotOptions, type SnapshotOptions } from './snapshots.ts';
 
 export interface MemberOptions {

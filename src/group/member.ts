@@ -28,7 +28,7 @@ import {
   type NodeId,
   type PersistentState,
 } from '../core/types.ts';
-import { type Outcome, RaftError } from '../errors.ts';
+import { type Outcome, RaftError, type RaftErrorCode } from '../errors.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import { type CommittedCommand, ReplicatedMachine, upgradeRequired } from '../machine/replicated.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -45,11 +45,15 @@ import { type LogEntry, logTail, type MemberStatus } from './member-status.ts';
 import { type NewcomerKind, Newcomers } from './newcomers.ts';
 import { Pacer } from './pacer.ts';
 import { Peers } from './peers.ts';
-import { newProposals, type Proposal, type ProposalOutcome, type Proposals } from './proposals.ts';
+import type { Proposal, ProposalOutcome, RestoredProposal } from './pending.ts';
+import { newProposals, type Proposals } from './proposals.ts';
 import { type ReadOutcome, Reads } from './reads.ts';
 import { sendMessages } from './sending.ts';
 import { Snapshots } from './snapshots.ts';
 import { Writer } from './writer.ts';
+
+/** Why a member never takes part again, whatever it keeps. */
+const endings: readonly RaftErrorCode[] = ['REMOVED', 'BANNED'];
 
 /** Ticks without a write after which the commit index is worth one of its own. */
 const restTicks = 4;
@@ -168,6 +172,14 @@ export class Member<State, Command, Result> {
       },
     });
     this.#proposals = init.proposals ?? newProposals(random, limits);
+    this.#proposals.listener = {
+      changed: () => {
+        this.#schedule();
+      },
+      failed: (error) => {
+        this.#stop(error);
+      },
+    };
     this.#echo = new Echo({
       id,
       machine: this.#machine,
@@ -183,6 +195,9 @@ export class Member<State, Command, Result> {
       proposals: this.#proposals,
       retryTicks: electionTicks,
       maxCommandBytes: limits.maxCommandBytes,
+      untilCaughtUp: (done) => {
+        this.#untilCaughtUp(done);
+      },
     });
     this.#pacer = new Pacer(tickMs, Math.max(1, Math.floor(electionTicks / 2)), clock.now());
     this.#stopTicking = clock.every(tickMs, () => {
@@ -224,12 +239,19 @@ export class Member<State, Command, Result> {
 
   /**
    * Proposes a command; `settle` is called once, later, with its outcome.
+   * @param expiresInMs milliseconds after which it is not to be sent any more, if it was not; null for never
    * @throws RaftError INVALID_ARGUMENT, VERSION_NOT_IN_FORCE, TOO_LARGE, BUSY, or why the member stopped: the command is
    *   not done then
    */
-  propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void): Proposal {
+  propose(
+    command: Command,
+    settle: (outcome: ProposalOutcome<Result>) => void,
+    expiresInMs: number | null = null,
+  ): Proposal {
     this.#checkServing();
-    const proposal = this.#proposals.add(this.#machine.encode(command), this.#clock.wallTime(), settle);
+    const now = this.#clock.wallTime();
+    const expires = expiresInMs === null ? null : now + expiresInMs;
+    const proposal = this.#proposals.add(this.#machine.encode(command), now, settle, expires);
     this.#schedule();
     return proposal;
   }
@@ -237,6 +259,11 @@ export class Member<State, Command, Result> {
   /** What was proposed here and has no outcome, in the order of proposing: the same list until it is another one. */
   get pending(): readonly Proposal[] {
     return this.#proposals.list;
+  }
+
+  /** What an earlier run of this member had proposed, and had no outcome when this one began. */
+  get restored(): readonly RestoredProposal<Result>[] {
+    return this.#proposals.restored;
   }
 
   /**
@@ -265,6 +292,17 @@ export class Member<State, Command, Result> {
     const cancel = this.#reads.add(consistency, settle);
     this.#schedule();
     return cancel;
+  }
+
+  #untilCaughtUp(done: (isCaughtUp: boolean) => void): void {
+    try {
+      this.#reads.add('linearizable', ({ kind }) => {
+        done(kind === 'ready');
+      });
+    } catch (error) {
+      if (!(error instanceof RaftError)) throw error;
+      done(false);
+    }
   }
 
   /** Proposes a change of membership, if this member leads; it takes effect when it is applied. See `Raft`. */
@@ -449,7 +487,7 @@ export class Member<State, Command, Result> {
     this.#storage.close();
     const ended = (outcome: Outcome): RaftError =>
       new RaftError(reason.code, reason.message, { outcome, cause: reason.cause });
-    this.#proposals.failAll(ended);
+    this.#proposals.failAll(ended, !endings.includes(reason.code));
     this.#changes.failAll(ended);
     this.#reads.failAll(reason);
     this.#listener.statusChanged();
@@ -501,6 +539,7 @@ export class Member<State, Command, Result> {
       if (this.#ticksSinceWrite >= restTicks && this.#raft.savedCommit < this.#raft.commit) this.#raft.saveCommit();
       this.#courier.tick(ticks);
       this.#changes.tick(ticks);
+      this.#proposals.tick(this.#clock.wallTime());
       this.#reads.tick(ticks);
       this.#snapshots.takeIfDue();
       this.#peers.tell(this.#report(), this.#transport);
@@ -541,7 +580,9 @@ export class Member<State, Command, Result> {
   #ship(): void {
     this.#newcomers.admit();
     this.#changes.ship();
-    this.#courier.ship();
+    // Whoever cannot follow the group would never hear what came of it.
+    if (this.#outgrown === null) this.#courier.ship();
+    this.#proposals.flush();
     this.#reads.ship();
   }
 
@@ -603,7 +644,7 @@ export class Member<State, Command, Result> {
     this.#outgrownAt = at;
     this.#snapshots.end();
     this.#raft.standAside();
-    this.#proposals.failAll((outcome) => new RaftError(error.code, error.message, { outcome }));
+    this.#proposals.failWhatCannotWait((outcome) => new RaftError(error.code, error.message, { outcome }), true);
     this.#reads.failAll(error);
   }
 

@@ -17,6 +17,7 @@ import { StoreFile } from '../storage/store-file.ts';
 import { Turns } from '../storage/turns.ts';
 import type { Connector, Exclusion } from '../transport/transport.ts';
 import type { Group } from './group.ts';
+import type { OutboxOption } from './outbox-option.ts';
 import type { PresenceDefinition } from './presence-definition.ts';
 import { Room, type RoomRequest } from './room.ts';
 
@@ -25,6 +26,8 @@ export interface OpeningOptions<Value> {
   readonly raft?: Partial<RaftOptions>;
   /** What members show of themselves; left out, it is plain data of any kind. */
   readonly presence?: PresenceDefinition<Value> | undefined;
+  /** Whether what is proposed survives a reload of this tab; false if you do not say. */
+  readonly outbox?: OutboxOption | undefined;
 }
 
 export interface EnrolmentInit {

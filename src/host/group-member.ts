@@ -8,7 +8,7 @@ import type { RaftError } from '../errors.ts';
 import type { CancelChange, ChangeOutcome } from '../group/changes.ts';
 import type { LogEntry } from '../group/member-status.ts';
 import type { MemberPresence } from '../group/presence.ts';
-import type { Proposal, ProposalOutcome } from '../group/proposals.ts';
+import type { Proposal, ProposalOutcome, RestoredProposal } from '../group/pending.ts';
 import type { ReadOutcome } from '../group/reads.ts';
 import type { CommittedCommand } from '../machine/replicated.ts';
 import type { Demand } from '../transport/messages.ts';
@@ -32,6 +32,8 @@ export interface GroupMember<State, Command, Result> {
   readonly appliedIndex: Index;
   /** Everything that was proposed here and has no outcome, in order: the same list until it is another one. */
   readonly pending: readonly Proposal[];
+  /** What an earlier run had proposed, and had no outcome when this one began, in order. */
+  readonly restored: readonly RestoredProposal<Result>[];
   /** What members show of themselves. */
   readonly presence: MemberPresence;
   /**
@@ -47,9 +49,10 @@ export interface GroupMember<State, Command, Result> {
   logTail(count: number): LogEntry<Command>[];
   /**
    * `settle` is called once, later.
+   * @param expiresInMs milliseconds after which it is not to be sent any more, if it was not; null for never
    * @throws RaftError: the command is not done then
    */
-  propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void): Proposal;
+  propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void, expiresInMs: number | null): Proposal;
   /** The command of a proposal, frozen; null for one that asks for something else. */
   commandOf(proposal: Proposal): { readonly command: Command } | null;
   /**

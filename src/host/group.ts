@@ -17,7 +17,7 @@ import type { HostedGroupListener } from './hosted-group.ts';
 import { Members } from './members.ts';
 import type { Presence } from './presence.ts';
 import type { PresenceDefinition } from './presence-definition.ts';
-import { type PendingCommand, type Proposed, Proposing } from './proposing.ts';
+import { type CommandOptions, type PendingCommand, type Proposed, Proposing } from './proposing.ts';
 import { type ReadOptions, Reading, type ReadResult } from './reading.ts';
 import { selected } from './select.ts';
 import { callGuarded, type ReadableStore, Source } from './source.ts';
@@ -146,6 +146,7 @@ export class Group<State, Command, Result, Value = unknown> extends Closable {
   /** For the host: what is behind this group. */
   attach(member: GroupMember<State, Command, Result>): void {
     this.#member = member;
+    this.#proposing.adopt(member.restored);
     this.#presence = new GroupPresence({
       id: this.memberId,
       clock: this.#clock,
@@ -198,6 +199,15 @@ export class Group<State, Command, Result, Value = unknown> extends Closable {
   /** What was proposed here and has no outcome yet, in the order of proposing: the same list until it is another one. */
   get pending(): readonly PendingCommand<Command, Result>[] {
     return this.#proposing.pending;
+  }
+
+  /**
+   * What this tab had proposed before it was loaded, and had no outcome then, in the order of proposing: what the outbox held
+   * when the group was opened. Each can be followed to its outcome, also if that was known before anybody looked. Those whose
+   * outcome is open are in `pending` as well.
+   */
+  get restored(): readonly PendingCommand<Command, Result>[] {
+    return this.#proposing.restored;
   }
 
   /** Who is here, and what they show of themselves: beside the log, and gone with whoever shows it. From the first link on. */
@@ -274,12 +284,16 @@ export class Group<State, Command, Result, Value = unknown> extends Closable {
    *
    * - REJECTED (not-done): the machine threw
    * - TIMEOUT, ABORTED: `not-done` if the command was never sent, which withdraws it; `unknown` if it was, and may still
-   *   take effect: `settled` of the promise, and of the error, tells when it is known
-   * - CLOSED, and whatever else stops this member: `not-done` if the command was never sent; `unknown` if it was
+   *   take effect: `settled` of the promise, and of the error, tells when it is known. In a group with an outbox a time-out
+   *   withdraws nothing: the command waits there (`unknown`)
+   * - EXPIRED (not-done): the command was not sent within `expiresInMs`
+   * - CLOSED, and whatever else stops this member: `not-done` if the command was never sent; `unknown` if it was, or is in
+   *   the outbox
    * - SESSION_FORGOTTEN (unknown): this member was away for too long
+   * - QUOTA_EXCEEDED (not-done): the outbox found no room for it; or this member has stopped for that reason
    * - BUSY, TOO_LARGE, INVALID_ARGUMENT, READ_ONLY, GROUP_FULL, VERSION_NOT_IN_FORCE (not-done): refused
    */
-  propose(command: Command, options: CallOptions = {}): Proposed<Result> {
+  propose(command: Command, options: CommandOptions = {}): Proposed<Result> {
     return this.#proposing.propose(command, options);
   }
 

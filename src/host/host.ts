@@ -20,6 +20,7 @@ import { Closable } from './dispose.ts';
 import { Enrolment, type OpeningOptions } from './enrolment.ts';
 import { Group } from './group.ts';
 import { HostedGroup, type HostedGroupListener } from './hosted-group.ts';
+import { outboxLimits } from './outbox-option.ts';
 import { definePresence } from './presence-definition.ts';
 import type { RoomRequest } from './room.ts';
 import { StorageWatch } from './storage-watch.ts';
@@ -201,7 +202,7 @@ export class Host extends Closable {
     const words = new Uint32Array(3);
     this.#parts.fillRandom(new Uint8Array(words.buffer));
     const [first = 0, second = 0, third = 0] = words;
-    const { raft, presence = definePresence<Value>() } = options;
+    const { raft, presence = definePresence<Value>(), outbox } = options;
     const group = new Group<State, Command, Result, Value>({
       id: record.group,
       memberId: record.member,
@@ -226,6 +227,7 @@ export class Host extends Closable {
         seed: [first, second, third],
         listener: group.listener,
         presence,
+        outbox: outboxLimits(outbox),
         storageUse: () => this.#storageWatch.latest,
         ...(raft && { raft }),
       },

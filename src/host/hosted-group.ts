@@ -19,13 +19,10 @@ import { Member } from '../group/member.ts';
 import type { LogEntry } from '../group/member-status.ts';
 import { MemberPresence } from '../group/presence.ts';
 import type { PresenceTiming } from '../group/presence-sender.ts';
-import {
-  defaultProposalLimits,
-  newProposals,
-  type Proposal,
-  type ProposalOutcome,
-  type Proposals,
-} from '../group/proposals.ts';
+import { Outbox } from '../group/outbox.ts';
+import type { Proposal, ProposalOutcome, RestoredProposal } from '../group/pending.ts';
+import { defaultProposalLimits, type ProposalLimits } from '../group/proposal-limits.ts';
+import { newProposals, type Proposals } from '../group/proposals.ts';
 import type { ReadOutcome } from '../group/reads.ts';
 import { kindOf } from '../identity/access.ts';
 import { type HostId, hostOf } from '../ids.ts';
@@ -43,6 +40,9 @@ import { Entrance } from './entrance.ts';
 import type { GroupMember } from './group-member.ts';
 import type { GroupFacts } from './status.ts';
 
+/** Bounds of the outbox, which are those of all commands without an outcome then. */
+export type OutboxLimits = Pick<ProposalLimits, 'maxPending' | 'maxPendingBytes'>;
+
 export interface HostedGroupInit<State, Command, Result> {
   readonly record: GroupRecord;
   readonly storage: Storage;
@@ -51,6 +51,8 @@ export interface HostedGroupInit<State, Command, Result> {
   /** Three words of 32 random bits. */
   readonly seed: readonly [number, number, number];
   readonly raft?: Partial<RaftOptions>;
+  /** What it keeps at the most of commands that have no outcome; null when none is to survive this run. */
+  readonly outbox: OutboxLimits | null;
   readonly listener: HostedGroupListener;
   readonly presence: PresenceTiming;
   /** What this host stores, as far as anybody can say. */
@@ -65,6 +67,9 @@ export interface HostedGroupListener extends MemberListener {
 }
 
 const maxEarlyMessages = 1000;
+
+/** How often somebody looks after the commands of a group that is not founded yet. */
+const lookAfterMs = 100;
 
 /** Presence gives way: it is sent only while fewer bytes than this wait, so that heartbeats never wait for much of it. */
 const maxBytesBeforePresence = 4096;
@@ -124,7 +129,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
       send: (message) => this.#sendPresence(message),
     });
     this.#random = seededRandom(...init.seed);
-    this.#proposals = newProposals(this.#random, defaultProposalLimits);
+    this.#proposals = this.#newProposals();
     this.#entrance = this.#newEntrance();
     this.ready = new Promise((resolve) => {
       this.#becomeReady = resolve;
@@ -135,6 +140,31 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     } else {
       this.#start(persistent);
     }
+  }
+
+  /** Commands that an earlier run has left go on, whether new ones are kept or not. */
+  #newProposals(): Proposals<Result> {
+    const { storage, outbox: limits, clock } = this.#init;
+    const keepsNew = limits !== null;
+    const outbox = keepsNew || storage.outbox.commands.length > 0 ? new Outbox({ storage, keepsNew }) : null;
+    const proposals = newProposals<Result>(this.#random, { ...defaultProposalLimits, ...limits }, outbox);
+    proposals.listener = {
+      changed: () => {
+        clock.defer(() => {
+          proposals.flush();
+        });
+        this.#init.listener.statusChanged();
+      },
+      failed: (error) => {
+        this.stop(error);
+      },
+    };
+    const stop = clock.every(lookAfterMs, () => {
+      // From then on it is the member that does.
+      if (this.#member !== null || this.#stopped !== null) stop();
+      else proposals.tick(clock.wallTime());
+    });
+    return proposals;
   }
 
   #newEntrance(): Entrance {
@@ -168,14 +198,19 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
 
   /**
    * Proposes a command; `settle` is called once, later, with its outcome. Before the founding it waits.
+   * @param expiresInMs milliseconds after which it is not to be sent any more, if it was not; null for never
    * @throws RaftError INVALID_ARGUMENT, TOO_LARGE, BUSY, or why there is no member at work: the command is not done then
    */
-  propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void): Proposal {
+  propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void, expiresInMs: number | null): Proposal {
     if (this.#stopped !== null) throw this.#stopped;
     if (kindOf(this.record.access) === 'read-only') throw readOnlyError();
-    if (this.#member !== null) return this.#member.propose(command, settle);
+    if (this.#member !== null) return this.#member.propose(command, settle, expiresInMs);
     const { machine, clock } = this.#init;
-    return this.#proposals.add(encodeCommand(machine, command), clock.wallTime(), settle);
+    const now = clock.wallTime();
+    const expires = expiresInMs === null ? null : now + expiresInMs;
+    const proposal = this.#proposals.add(encodeCommand(machine, command), now, settle, expires);
+    this.#proposals.listener.changed();
+    return proposal;
   }
 
   get optimistic(): State {
@@ -191,6 +226,10 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
 
   get pending(): readonly Proposal[] {
     return this.#proposals.list;
+  }
+
+  get restored(): readonly RestoredProposal<Result>[] {
+    return this.#proposals.restored;
   }
 
   commandOf({ call }: Proposal): { readonly command: Command } | null {
@@ -444,9 +483,9 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     this.presence.close(reason);
     this.#entrance.close();
     this.#member?.close(reason);
-    this.#proposals.failAll(
-      (outcome: Outcome) => new RaftError(reason.code, reason.message, { outcome, cause: reason.cause }),
-    );
+    const ended = (outcome: Outcome): RaftError =>
+      new RaftError(reason.code, reason.message, { outcome, cause: reason.cause });
+    this.#proposals.failAll(ended);
     this.#init.storage.close();
     this.#init.listener.statusChanged();
     this.#init.listener.stopped();

@@ -5,9 +5,18 @@
  * an outcome, whoever still waits for it.
  */
 import { RaftError } from '../errors.ts';
-import type { Proposal, ProposalOutcome } from '../group/proposals.ts';
+import type { Proposal, ProposalOutcome, RestoredProposal } from '../group/pending.ts';
 import type { CallOptions, Calls, GivenUp } from './calls.ts';
 import type { GroupMember } from './group-member.ts';
+
+/** What `propose` takes beside. */
+export interface CommandOptions extends CallOptions {
+  /**
+   * Milliseconds within which the command is to be sent: if it was not by then, because nobody leads or this tab is offline, it
+   * is taken back, and ends as EXPIRED. Left out, it may be sent however late. Counts on while the tab is closed.
+   */
+  readonly expiresInMs?: number;
+}
 
 /** A call of `propose`: resolves with the result of the command. */
 export interface Proposed<Result> extends Promise<Result> {
@@ -26,6 +35,8 @@ export interface PendingCommand<Command, Result> {
   readonly command: Command;
   /** `sent`: it may take effect from now on, and cannot be withdrawn any more. */
   readonly phase: 'waiting' | 'sent';
+  /** It is in the outbox, durably: it survives a reload of this tab. */
+  readonly isKept: boolean;
   /** See `Proposed`. */
   readonly settled: Promise<Result>;
 }
@@ -48,6 +59,8 @@ export class Proposing<Command, Result> {
   readonly #own = new WeakMap<Proposal, Own<Result>>();
   readonly #entries = new WeakMap<Proposal, PendingCommand<Command, Result>>();
   #lastId = 0;
+  /** What an earlier run has left, as it was when this one began. */
+  restored: readonly PendingCommand<Command, Result>[] = [];
   #list: readonly PendingCommand<Command, Result>[] = [];
   #listOf: readonly Proposal[] = [];
 
@@ -55,7 +68,22 @@ export class Proposing<Command, Result> {
     this.#init = init;
   }
 
-  propose(command: Command, options: CallOptions): Proposed<Result> {
+  /** Follows what an earlier run has left. */
+  adopt(restored: readonly RestoredProposal<Result>[]): void {
+    for (const proposal of restored) {
+      const { promise: settled, resolve, reject } = deferred<Result>();
+      // Nobody need look at it.
+      settled.catch(() => undefined);
+      proposal.follow((ending) => {
+        if (ending.kind === 'applied') resolve(ending.result);
+        else reject(ending.error);
+      });
+      this.#own.set(proposal, { id: ++this.#lastId, settled });
+    }
+    this.restored = restored.flatMap((proposal) => this.#entryOf(proposal) ?? []);
+  }
+
+  propose(command: Command, options: CommandOptions): Proposed<Result> {
     const { member, calls, changed } = this.#init;
     const outcome = deferred<Result>();
     const call = deferred<Result>();
@@ -75,16 +103,22 @@ export class Proposing<Command, Result> {
       }
     };
     const giveUp = ({ code, reason, cause }: GivenUp): void => {
-      if (proposal?.withdraw(new RaftError(code, `${reason}; the command was not sent`, { cause })) === true) {
+      // That nobody waits any more is what an outbox is for; that somebody does not want it is another matter.
+      const mayWithdraw = code === 'ABORTED' || proposal?.keeping === 'not-kept';
+      const withdrawn = new RaftError(code, `${reason}; the command was not sent`, { cause });
+      if (mayWithdraw && proposal?.withdraw(withdrawn) === true) {
         changed();
         return;
       }
-      const message = `${reason}; the command was sent, and may still take effect: \`settled\` will tell`;
+      const isSent = (proposal?.sequence ?? null) !== null;
+      const where = isSent ? 'was sent, and may still take effect' : 'is in the outbox, and will be sent';
+      const message = `${reason}; the command ${where}: \`settled\` will tell`;
       call.reject(new RaftError(code, message, { outcome: 'unknown', cause, settled }));
     };
     try {
+      const expiresInMs = checkedExpiry(options);
       callEnded = calls.watch(options, giveUp);
-      proposal = member().propose(command, settle);
+      proposal = member().propose(command, settle, expiresInMs);
       this.#own.set(proposal, { id: ++this.#lastId, settled });
       changed();
     } catch (cause) {
@@ -110,13 +144,22 @@ export class Proposing<Command, Result> {
     const own = this.#own.get(proposal);
     const known = this.#entries.get(proposal);
     const phase = proposal.sequence === null ? 'waiting' : 'sent';
-    if (known?.phase === phase) return known;
+    const isKept = proposal.keeping === 'kept';
+    if (known?.phase === phase && known.isKept === isKept) return known;
     const read = known ?? this.#init.member().commandOf(proposal);
     if (own === undefined || read === null) return null;
-    const entry: PendingCommand<Command, Result> = { ...own, command: read.command, phase };
+    const entry: PendingCommand<Command, Result> = { ...own, command: read.command, phase, isKept };
     this.#entries.set(proposal, entry);
     return entry;
   }
+}
+
+/** @throws RaftError INVALID_ARGUMENT */
+function checkedExpiry({ expiresInMs = Infinity }: CommandOptions): number | null {
+  if (!(expiresInMs >= 0)) {
+    throw new RaftError('INVALID_ARGUMENT', `expiresInMs must be a number of milliseconds, not ${expiresInMs}`);
+  }
+  return expiresInMs === Infinity ? null : expiresInMs;
 }
 
 interface Deferred<Value> {

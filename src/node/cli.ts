@@ -16,7 +16,7 @@ const help = `Usage: flotilla inspect DIRECTORY [--json] [--export FILE --group 
        flotilla inspect FILE [--json]
 
 Says what the LevelDB database in a directory holds: for every group the hard state, the configuration, the range of the log,
-the snapshots, and whether all records check out. No process may have the database open. Or says the same of one store in a
+the snapshots, how much waits in the outbox, and whether all records check out. No process may have the database open. Or says the same of one store in a
 file, from Node or a browser.
 
   --json           one line of JSON for each group
@@ -32,7 +32,7 @@ Exit status: 0 when all records check out, 1 when some do not, 2 when nothing co
 
 const failure = 2;
 
-function describe({ record, hardState, configuration, log, snapshots, problems }: StoreReport): string {
+function describe({ record, hardState, configuration, log, snapshots, outbox, problems }: StoreReport): string {
   const lines = [`group ${record.group}`, `  member         ${record.member}`, `  machine        ${record.machine}`];
   if (hardState !== null) {
     const { term, vote, commit } = hardState;
@@ -48,6 +48,7 @@ function describe({ record, hardState, configuration, log, snapshots, problems }
   for (const { index, term, bytes, problem } of snapshots) {
     lines.push(`  snapshot       of entry ${index}, term ${term}, ${bytes} bytes: ${problem ?? 'checks out'}`);
   }
+  if (outbox > 0) lines.push(`  outbox         ${outbox} commands without an outcome`);
   lines.push(
     ...(problems.length === 0 ? ['  all records check out'] : problems.map((problem) => `  PROBLEM        ${problem}`)),
   );

@@ -3,6 +3,7 @@ import { openUnlessAborted } from '../host/abort.ts';
 import { checkedSignaling, checkFounders, checkId, checkMachine } from '../host/arguments.ts';
 import type { Group } from '../host/group.ts';
 import type { Host } from '../host/host.ts';
+import { type OutboxOption, outboxLimits } from '../host/outbox-option.ts';
 import type { PresenceDefinition } from '../host/presence-definition.ts';
 import { randomBytes } from '../identity/crypto.ts';
 import { decodeInvite } from '../identity/invite.ts';
@@ -24,6 +25,8 @@ export interface NodeJoinOptions<State, Command, Result, Value = unknown> extend
   readonly machine: MachineDefinition<State, Command, Result>;
   /** What members show of themselves beside it; left out, it is plain data that nobody checks. */
   readonly presence?: PresenceDefinition<Value>;
+  /** Whether what is proposed here survives the process, where there is a `database`; false if you do not say. */
+  readonly outbox?: OutboxOption;
   /** The invite, or a URL that has it as its fragment. */
   readonly invite: string;
   /** Gives up on it: a group that is open by then is closed again. */
@@ -35,6 +38,8 @@ export interface NodeRoomOptions<State, Command, Result, Value = unknown> extend
   readonly machine: MachineDefinition<State, Command, Result>;
   /** What members show of themselves beside it; left out, it is plain data that nobody checks. */
   readonly presence?: PresenceDefinition<Value>;
+  /** Whether what is proposed here survives the process, where there is a `database`; false if you do not say. */
+  readonly outbox?: OutboxOption;
   /** What the room is called, 1 to 256 characters: whoever knows it is let in. */
   readonly name: string;
   /** Has to be known beside the name, if it is given; 1 to 256 characters. */
@@ -56,15 +61,16 @@ export interface NodeRoomOptions<State, Command, Result, Value = unknown> extend
 export async function openRoom<State, Command, Result, Value = unknown>(
   options: NodeRoomOptions<State, Command, Result, Value>,
 ): Promise<Group<State, Command, Result, Value>> {
-  const { name, password, machine, presence, founders = 3, id, signal } = options;
+  const { name, password, machine, presence, outbox, founders = 3, id, signal } = options;
   checkMachine(machine);
+  outboxLimits(outbox);
   checkFounders(founders);
   checkId(id);
   const signaling = checkedSignaling(options.signaling);
   const request = { signaling, founders, wanted: id ?? null, ...(signal && { signal }) };
   const enter = async (): Promise<Group<State, Command, Result, Value>> => {
     const key = await deriveRoomKey(name, password);
-    return onItsOwnHost(options, (host) => host.openRoom(machine, key, request, { presence }));
+    return onItsOwnHost(options, (host) => host.openRoom(machine, key, request, { presence, outbox }));
   };
   return openUnlessAborted(signal, enter, 'unknown');
 }
@@ -78,11 +84,12 @@ export async function openRoom<State, Command, Result, Value = unknown>(
 export async function joinGroup<State, Command, Result, Value = unknown>(
   options: NodeJoinOptions<State, Command, Result, Value>,
 ): Promise<Group<State, Command, Result, Value>> {
-  const { machine, presence, signal } = options;
+  const { machine, presence, outbox, signal } = options;
   checkMachine(machine);
+  outboxLimits(outbox);
   const invite = decodeInvite(options.invite);
   const join = (): Promise<Group<State, Command, Result, Value>> =>
-    onItsOwnHost(options, (host) => host.join(machine, invite, { presence }));
+    onItsOwnHost(options, (host) => host.join(machine, invite, { presence, outbox }));
   return openUnlessAborted(signal, join, 'unknown');
 }
 

@@ -6,7 +6,7 @@
 import type { RaftOptions } from '../core/options.ts';
 import type { TraceEvent } from '../core/trace.ts';
 import { type AppendEntries, entryBytes, type Index } from '../core/types.ts';
-import type { ProposalLimits } from '../group/proposals.ts';
+import type { ProposalLimits } from '../group/proposal-limits.ts';
 import type { SnapshotOptions } from '../group/snapshots.ts';
 import type { Run } from './run-of-member.ts';
 import type { Accuse } from './violation.ts';

@@ -34,6 +34,8 @@ export interface SimGroupInit<State, Command, Result> {
   readonly describe: (command: Command) => string;
   readonly newEffect?: (effect: AppliedEffect) => void;
   readonly options: Partial<MemberOptions>;
+  /** Whether what is proposed outlives its process; false if left out. */
+  readonly keepsCommands?: boolean | undefined;
   readonly network: NetworkOptions;
   readonly disk: DiskOptions;
   readonly mutant?: Mutant | null;
@@ -114,7 +116,7 @@ export class SimGroup<State, Command, Result> {
   }
 
   #add(name: string, id: NodeId, store: SimDisk): SimProcess<State, Command, Result> {
-    const { machine, options, mutant = null, disk } = this.#init;
+    const { machine, options, keepsCommands = false, mutant = null, disk } = this.#init;
     const slow: SlowDisk = { factor: 1 };
     this.#slow.set(name, slow);
     const diskFaults: DiskFaults = {
@@ -134,6 +136,7 @@ export class SimGroup<State, Command, Result> {
       network: this.network,
       machine,
       options,
+      keepsCommands,
       diskFaults,
       nextSeed: () => [this.#init.seed, streams.members, ++this.#runs],
       mutant,

@@ -5,7 +5,7 @@
  */
 import { type Random, seededRandom } from '../core/random.ts';
 import type { MemberOptions } from '../group/member-options.ts';
-import { defaultProposalLimits } from '../group/proposals.ts';
+import { defaultProposalLimits } from '../group/proposal-limits.ts';
 import { highWaterBytes } from '../transport/link.ts';
 import { allFaultKinds, type FaultKind, faultKinds } from './fault-kinds.ts';
 import type { DiskOptions } from './group-of-processes.ts';
@@ -41,6 +41,8 @@ export interface Plan {
   readonly chaosMs: number;
   readonly kinds: readonly FaultKind[];
   readonly faults: readonly PlannedFault[];
+  /** Whether members keep what is proposed in them in their outbox; in plans of before they do not. */
+  readonly keepsCommands?: boolean;
 }
 
 export interface PlanOptions {
@@ -94,6 +96,7 @@ export function drawPlan(seed: number, given: PlanOptions = {}): Plan {
     chaosMs,
     kinds,
     faults: drawFaults(random, kinds, chaosMs, between),
+    keepsCommands: chance(40),
   };
 }
 

@@ -9,6 +9,7 @@ import type { NodeId, PersistentState } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import { Member } from '../group/member.ts';
 import { defaultMemberOptions, type MemberOptions } from '../group/member-options.ts';
+import { Outbox } from '../group/outbox.ts';
 import { newProposals, type Proposals } from '../group/proposals.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -31,6 +32,8 @@ export interface ProcessInit<State, Command, Result> {
   readonly network: Network;
   readonly machine: MachineDefinition<State, Command, Result>;
   readonly options: Partial<MemberOptions>;
+  /** Whether what is proposed outlives the process. */
+  readonly keepsCommands: boolean;
   readonly diskFaults: DiskFaults;
   /** Another number for each run of each process. */
   readonly nextSeed: () => readonly number[];
@@ -153,6 +156,7 @@ export class SimProcess<State, Command, Result> implements Station {
         watcher.writing(this.id, disk, batch);
       },
       writes: (batch) => mutant?.writes?.(batch) ?? batch,
+      keeps: (change) => mutant?.keeps?.(change) ?? change,
       acknowledgesEarly: (batch) => mutant?.acknowledgesEarly?.(batch) === true,
     });
     this.#storage = storage;
@@ -184,16 +188,18 @@ export class SimProcess<State, Command, Result> implements Station {
   }
 
   #makeMember(persistent: PersistentState, storage: SimStorage): void {
-    const { machine, options, watcher, nextSeed, mutant } = this.#init;
+    const { machine, options, keepsCommands, watcher, nextSeed, mutant } = this.#init;
     const random = seededRandom(...nextSeed());
     this.#life = 'up';
     const loop = this.#loop;
     const cores: Raft[] = [];
-    this.#proposals = newProposals(random, options.proposals ?? defaultMemberOptions.proposals);
+    const guarded = this.#guarded(storage);
+    const outbox = keepsCommands ? new Outbox({ storage: guarded, keepsNew: true }) : null;
+    this.#proposals = newProposals(random, options.proposals ?? defaultMemberOptions.proposals, outbox);
     this.#member = new Member<State, Command, Result>({
       id: this.id,
       persistent,
-      storage: this.#guarded(storage),
+      storage: guarded,
       transport: { send: (to, message, lane) => this.#leaves() && this.#send(to, message, lane) },
       clock: this.#clock,
       random,
@@ -237,6 +243,7 @@ export class SimProcess<State, Command, Result> implements Station {
   #guarded(storage: SimStorage): Storage {
     return {
       durability: storage.durability,
+      outbox: storage.outbox,
       load: (done) => {
         storage.load(done);
       },
@@ -245,6 +252,9 @@ export class SimProcess<State, Command, Result> implements Station {
       },
       stage: (part, done) => {
         if (this.#leaves()) storage.stage(part, done);
+      },
+      keep: (change, done) => {
+        if (this.#leaves()) storage.keep(change, done);
       },
       readSnapshot: (snapshot, offset, length, done) => {
         storage.readSnapshot(snapshot, offset, length, done);

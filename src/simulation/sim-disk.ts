@@ -3,6 +3,7 @@
  * says. Watchers see every batch with the state before it.
  */
 import type { Entry, HardState, Index, LogStart, PersistentState, Snapshot, Term } from '../core/types.ts';
+import { MemoryOutbox } from '../storage/memory-outbox.ts';
 import type { Batch, SnapshotName, SnapshotPart } from '../storage/storage.ts';
 
 interface Kept {
@@ -32,6 +33,7 @@ export class SimDisk implements DiskView {
   #entries: Entry[] = [];
   #kept: Kept[] = [];
   readonly #staged: Map<string, Staged> = new Map();
+  outbox: MemoryOutbox = new MemoryOutbox();
   /** Nothing of it is there any more. */
   isEvicted = false;
   /** A record of it fails its checksum. */
@@ -107,6 +109,7 @@ export class SimDisk implements DiskView {
     this.#entries = [];
     this.#kept = [];
     this.#staged.clear();
+    this.outbox = new MemoryOutbox();
   }
 
   /** The snapshots are gone; says whether anything is missing then. */

@@ -4,7 +4,15 @@
  */
 import type { PersistentState, Snapshot } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
-import type { Batch, Durability, SnapshotPart, Storage } from '../storage/storage.ts';
+import {
+  type Batch,
+  type Durability,
+  emptyOutbox,
+  type OutboxContent,
+  type OutboxChange,
+  type SnapshotPart,
+  type Storage,
+} from '../storage/storage.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { SimDisk } from './sim-disk.ts';
 
@@ -31,6 +39,8 @@ export interface SimStorageInit {
   readonly writing: (batch: Batch) => void;
   /** What a batch becomes on its way: a fault of the mutant. */
   readonly writes: (batch: Batch) => Batch;
+  /** The same of a change of the outbox. */
+  readonly keeps: (change: OutboxChange) => OutboxChange;
   /** Says of a batch whether it is acknowledged before it is durable: a fault of the mutant, not of the disk. */
   readonly acknowledgesEarly: (batch: Batch) => boolean;
 }
@@ -54,6 +64,7 @@ export class SimStorage implements Storage {
   #free = 0;
   #failure: RaftError | null = null;
   #isGone = false;
+  #outbox: OutboxContent = emptyOutbox;
   /** Bytes of snapshots that are being read. */
   bytesBeingRead = 0;
 
@@ -67,9 +78,22 @@ export class SimStorage implements Storage {
     const { queue, tell, disk, faults } = this.#init;
     queue.after(faults.openDelay + faults.delay(), () => {
       tell(() => {
+        this.#outbox = disk.outbox.content;
         done(this.#failsToRead() ?? disk.state);
       });
     });
+  }
+
+  get outbox(): OutboxContent {
+    return this.#outbox;
+  }
+
+  keep(change: OutboxChange, done: (error: RaftError | null) => void): void {
+    const { disk, keeps } = this.#init;
+    const perform = (): void => {
+      disk.outbox.change(keeps(change));
+    };
+    this.#issue({ isPart: false, isOfSnapshot: false, perform, done });
   }
 
   #failsToRead(): RaftError | null {
@@ -81,7 +105,7 @@ export class SimStorage implements Storage {
   }
 
   write(batch: Batch, done: (error: RaftError | null) => void): void {
-    const { disk, writing, acknowledgesEarly, tell } = this.#init;
+    const { queue, disk, writing, acknowledgesEarly, tell } = this.#init;
     const isEarly = acknowledgesEarly(batch);
     const perform = (): void => {
       const written = this.#init.writes(batch);
@@ -95,7 +119,7 @@ export class SimStorage implements Storage {
       done: isEarly ? () => undefined : done,
     });
     if (isEarly) {
-      this.#init.queue.after(0, () => {
+      queue.after(0, () => {
         tell(() => {
           done(null);
         });

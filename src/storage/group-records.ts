@@ -4,14 +4,18 @@
  */
 import type { Durability } from './storage.ts';
 
+export const singleTables = ['starts', 'snapshots', 'placements'] as const;
+
 /** One record for each group. */
-export type SingleTable = 'starts' | 'snapshots';
+export type SingleTable = (typeof singleTables)[number];
+
+export const orderedTables = ['hardStates', 'entries', 'chunks', 'commands'] as const;
 
 /**
  * Many records for each group, in the order of their keys: a number that counts up; the index of the first entry; a slot
- * and an offset in it.
+ * and an offset in it; the number of a command.
  */
-export type OrderedTable = 'hardStates' | 'entries' | 'chunks';
+export type OrderedTable = (typeof orderedTables)[number];
 
 /**
  * A record to put, or those to delete whose key begins with a number from `from` to less than `to`. A record of
@@ -29,6 +33,8 @@ export interface StoredRecords {
   /** In the order of their keys, as the entries; without the claim that was just made, if one was. */
   readonly hardStates: readonly (readonly [number: number, record: unknown])[];
   readonly entries: readonly (readonly [firstIndex: number, record: unknown])[];
+  readonly placement: unknown;
+  readonly commands: readonly (readonly [number: number, record: unknown])[];
 }
 
 export interface ClaimedRecords extends StoredRecords {

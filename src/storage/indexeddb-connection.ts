@@ -9,8 +9,11 @@ import { RaftError } from '../errors.ts';
 import type { GroupId } from '../ids.ts';
 import type { GroupRecord } from './database.ts';
 
-/** Version 1 had no `snapshots` and `chunks`, and one hard state for each group, under its id. */
-const schemaVersion = 2;
+/**
+ * Version 1 had no `snapshots` and `chunks`, and one hard state for each group, under its id; version 2 had no outbox: neither
+ * `placements` nor `commands`.
+ */
+const schemaVersion = 3;
 
 /** How long an older tab may take to let go of the database: it may have to end a transaction first. */
 const defaultBlockedGraceMs = 5000;
@@ -24,6 +27,8 @@ export interface Schema extends DBSchema {
   snapshots: { key: GroupId; value: Uint8Array };
   entries: { key: [GroupId, Index]; value: Uint8Array };
   chunks: { key: [GroupId, slot: number, offset: number]; value: Uint8Array };
+  placements: { key: GroupId; value: Uint8Array };
+  commands: { key: [GroupId, number]; value: Uint8Array };
 }
 
 export type OpenDatabase = IDBPDatabase<Schema>;
@@ -127,7 +132,10 @@ function openDatabase(name: string, blockedGraceMs: number, mayCreate: boolean):
             database.createObjectStore(store);
           }
         }
-        for (const store of ['snapshots', 'chunks'] as const) database.createObjectStore(store);
+        if (oldVersion < 2) {
+          for (const store of ['snapshots', 'chunks'] as const) database.createObjectStore(store);
+        }
+        for (const store of ['placements', 'commands'] as const) database.createObjectStore(store);
         if (oldVersion === 1) void renumber(transaction.objectStore('hardStates'));
       },
       blocking(_current, _blocked, event) {

@@ -11,7 +11,7 @@ import { type DatabaseUser, failed, type OpenDatabase, type Schema } from './ind
 import type { Durability } from './storage.ts';
 
 /** Everything but the chunks. */
-const stateTables = ['starts', 'hardStates', 'snapshots', 'entries'] as const;
+const stateTables = ['starts', 'hardStates', 'snapshots', 'entries', 'placements', 'commands'] as const;
 
 type StateTable = (typeof stateTables)[number];
 
@@ -62,19 +62,24 @@ export class IndexedDbRecords implements GroupRecords {
 
   async #readAll(table: TableReader): Promise<StoredRecords> {
     const all = this.#range(0, Number.POSITIVE_INFINITY);
-    const [start, snapshots, numbers, states, indexes, values] = await Promise.all([
+    const [start, snapshots, placement, numbers, states, indexes, values, places, commands] = await Promise.all([
       table('starts').get(this.#group),
       table('snapshots').get(this.#group),
+      table('placements').get(this.#group),
       table('hardStates').getAllKeys(all),
       table('hardStates').getAll(all),
       table('entries').getAllKeys(all),
       table('entries').getAll(all),
+      table('commands').getAllKeys(all),
+      table('commands').getAll(all),
     ]);
     return {
       start,
       snapshots,
       hardStates: numbers.map(([, number], i) => [number, states[i]] as const),
       entries: indexes.map(([, index], i) => [index, values[i]] as const),
+      placement,
+      commands: places.map(([, number], i) => [number, commands[i]] as const),
     };
   }
 

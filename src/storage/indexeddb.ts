@@ -4,6 +4,7 @@ import { hostIdOfKey, type HostIdentity, isKeyPair, makeIdentity } from '../iden
 import type { GroupId, HostId } from '../ids.ts';
 import { isGroupId, isMemberId } from '../ids.ts';
 import type { GroupChange, GroupRecord } from './database.ts';
+import { orderedTables, singleTables } from './group-records.ts';
 import { Connection, failed } from './indexeddb-connection.ts';
 import { IndexedDbRecords } from './indexeddb-records.ts';
 import { encodeClaim } from './records.ts';
@@ -94,16 +95,13 @@ export class IndexedDbDatabase extends RecordedDatabase {
   override async removeGroup(group: GroupId): Promise<void> {
     try {
       await this.#connection.use(async (database) => {
-        const [single, many] = [
-          ['groups', 'starts', 'snapshots'] as const,
-          ['hardStates', 'entries', 'chunks'] as const,
-        ];
-        const transaction = database.transaction([...single, ...many], 'readwrite', { durability: 'strict' });
+        const single = ['groups', ...singleTables] as const;
+        const transaction = database.transaction([...single, ...orderedTables], 'readwrite', { durability: 'strict' });
         const all = IDBKeyRange.bound([group], [group, []]);
         const last = await transaction.objectStore('hardStates').openKeyCursor(all, 'prev');
         await Promise.all([
           ...single.map((table) => transaction.objectStore(table).delete(group)),
-          ...many.map((table) => transaction.objectStore(table).delete(all)),
+          ...orderedTables.map((table) => transaction.objectStore(table).delete(all)),
           // Whoever still has the store must not write into it any more.
           last && transaction.objectStore('hardStates').add(encodeClaim(), [group, last.primaryKey[1] + 1]),
           transaction.done,

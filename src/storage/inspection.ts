@@ -26,6 +26,8 @@ export interface StoreReport {
   readonly log: { readonly first: Index; readonly last: Index; readonly lastTerm: Term } | null;
   /** The newest last. */
   readonly snapshots: readonly SnapshotReport[];
+  /** Commands that were proposed here, and whose outcome was open. */
+  readonly outbox: number;
   /** What is wrong with the records; empty when all of them check out. */
   readonly problems: readonly string[];
 }
@@ -76,6 +78,7 @@ export async function inspectStore({ access: _, ...record }: GroupRecord, record
     configuration: state?.start.configuration ?? null,
     log: first && last ? { first: first.index, last: last.index, lastTerm: last.term } : null,
     snapshots,
+    outbox: reader.outbox.loaded.commands.length,
     problems: [...new Set(problems)],
   };
 }

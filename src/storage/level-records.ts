@@ -5,7 +5,14 @@
 import type { ClassicLevel } from 'classic-level';
 import { RaftError } from '../errors.ts';
 import type { GroupId } from '../ids.ts';
-import type { Change, ClaimedRecords, GroupRecords, OrderedTable, StoredRecords } from './group-records.ts';
+import {
+  type Change,
+  type ClaimedRecords,
+  type GroupRecords,
+  type OrderedTable,
+  singleTables,
+  type StoredRecords,
+} from './group-records.ts';
 import { lastNumber, orderedKey, orderedRange, singleKey } from './level-keys.ts';
 import type { Durability } from './storage.ts';
 import { Turns } from './turns.ts';
@@ -85,9 +92,16 @@ export class LevelRecords implements GroupRecords {
   }
 
   async #readAll(): Promise<StoredRecords> {
-    const singles = (['starts', 'snapshots'] as const).map((table) => singleKey(table, this.#group));
-    const [start, snapshots] = (await this.#level.getMany(singles)).map(plain);
-    return { start, snapshots, hardStates: await this.#all('hardStates'), entries: await this.#all('entries') };
+    const singles = singleTables.map((table) => singleKey(table, this.#group));
+    const [start, snapshots, placement] = (await this.#level.getMany(singles)).map(plain);
+    return {
+      start,
+      snapshots,
+      hardStates: await this.#all('hardStates'),
+      entries: await this.#all('entries'),
+      placement,
+      commands: await this.#all('commands'),
+    };
   }
 
   async #all(table: OrderedTable): Promise<(readonly [number, unknown])[]> {

@@ -8,13 +8,14 @@ import { isAccess } from '../identity/access.ts';
 import { type HostIdentity, identityOf, type KeyBytes, makeKeyBytes } from '../identity/host-keys.ts';
 import { type GroupId, type HostId, isGroupId, isMemberId } from '../ids.ts';
 import type { GroupChange, GroupRecord } from './database.ts';
+import { orderedTables, singleTables } from './group-records.ts';
 import { groupKey, groupsRange, hostKey, layoutKey, orderedRange, singleKey } from './level-keys.ts';
 import { failed, type Level, LevelRecords, Ownership } from './level-records.ts';
 import { RecordedDatabase } from './recorded-database.ts';
 import { open as openRecord, seal } from './records.ts';
 
-/** The keys, and what lies where; records have versions of their own. */
-const layoutVersion = 1;
+/** The keys, and what lies where; records have versions of their own. Layout 1 had no outbox. */
+const layoutVersion = 2;
 
 /** The directory holds the host's private key. */
 const privateMode = 0o700;
@@ -111,8 +112,8 @@ export class LevelDatabase extends RecordedDatabase implements AsyncDisposable {
     try {
       await this.#ownership(group).turns.take(async () => {
         const keys = [groupKey(group)];
-        for (const table of ['starts', 'snapshots'] as const) keys.push(singleKey(table, group));
-        for (const table of ['hardStates', 'entries', 'chunks'] as const) {
+        for (const table of singleTables) keys.push(singleKey(table, group));
+        for (const table of orderedTables) {
           const range = orderedRange(table, group, 0, Number.POSITIVE_INFINITY);
           for (const key of await this.#level.keys(range).all()) keys.push(key);
         }
@@ -161,6 +162,8 @@ async function checkLayout(level: Level): Promise<void> {
     const message = `the database has layout ${version}, this code reads up to ${layoutVersion}: run the newer code`;
     throw new RaftError('STORAGE_CORRUPT', message);
   }
+  // Older code would take an outbox for damage.
+  if (version < layoutVersion) await level.put(layoutKey, seal([layoutVersion]), { sync: true });
 }
 
 async function identify(level: Level): Promise<HostIdentity> {

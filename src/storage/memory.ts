@@ -6,8 +6,18 @@ import type { GroupId, HostId } from '../ids.ts';
 import { crc32c } from '../encoding/crc32c.ts';
 import { beginsEarlier } from './batch.ts';
 import type { Database, GroupChange, GroupRecord } from './database.ts';
+import { MemoryOutbox } from './memory-outbox.ts';
 import { snapshotsKept } from './stored-snapshots.ts';
-import type { Batch, Durability, SnapshotName, SnapshotPart, Storage } from './storage.ts';
+import {
+  type Batch,
+  type Durability,
+  emptyOutbox,
+  type OutboxContent,
+  type OutboxChange,
+  type SnapshotName,
+  type SnapshotPart,
+  type Storage,
+} from './storage.ts';
 
 /** What outlives a `MemoryStorage`, as a disk outlives a process. */
 export class MemoryDisk {
@@ -17,6 +27,7 @@ export class MemoryDisk {
   /** The newest last. */
   #kept: Bytes[] = [];
   readonly #staged: Map<string, StagedBytes> = new Map();
+  readonly outbox: MemoryOutbox = new MemoryOutbox();
   #owner: unknown = null;
 
   /** Whoever has the disk from now on. Nobody else writes on it any more. */
@@ -117,16 +128,30 @@ export class MemoryStorage implements Storage {
   readonly durability: Durability = 'memory';
   readonly #disk: MemoryDisk;
   #failure: RaftError | null = null;
+  #outbox: OutboxContent = emptyOutbox;
 
   constructor(disk: MemoryDisk = new MemoryDisk()) {
     this.#disk = disk;
+  }
+
+  get outbox(): OutboxContent {
+    return this.#outbox;
   }
 
   load(done: (result: PersistentState | null | RaftError) => void): void {
     queueMicrotask(() => {
       this.#disk.claim(this);
       this.#disk.clean();
+      this.#outbox = this.#disk.outbox.content;
       done(this.#disk.state);
+    });
+  }
+
+  keep(change: OutboxChange, done: (error: RaftError | null) => void): void {
+    queueMicrotask(() => {
+      const failure = this.#check();
+      if (failure === null) this.#disk.outbox.change(change);
+      done(failure);
     });
   }
 

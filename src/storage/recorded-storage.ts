@@ -1,25 +1,34 @@
 /**
  * A store made of records: one atomic, durable commit for each flush, whatever the flush carries (D7). While one is on its
  * way the next gathers, because databases do not group the commits of several transactions. Batches that wait for each
- * other travel together, and so do parts of snapshots; the two kinds keep their order, but never share a commit, because a
- * part that cannot be stored is no reason to stop.
+ * other travel together, and so do parts of snapshots; these two and changes of the outbox keep their order, but never share
+ * a commit, because a part or a change that cannot be stored is no reason to stop.
  */
 import type { PersistentState, Snapshot } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import { type MergedBatch, mergeBatches } from './batch.ts';
 import type { Change, GroupRecords } from './group-records.ts';
 import { encodeClaim } from './records.ts';
-import type { Batch, Durability, SnapshotPart, Storage } from './storage.ts';
+import type { Batch, Durability, OutboxContent, OutboxChange, SnapshotPart, Storage } from './storage.ts';
+import type { Plan } from './stored-log.ts';
 import { StoredState } from './stored-state.ts';
 
 type Done = (error: RaftError | null) => void;
 
 type Job =
   | { readonly kind: 'batch'; readonly batch: Batch; readonly done: Done }
-  | { readonly kind: 'part'; readonly part: SnapshotPart; readonly done: Done };
+  | { readonly kind: 'part'; readonly part: SnapshotPart; readonly done: Done }
+  | { readonly kind: 'outbox'; readonly change: OutboxChange; readonly done: Done };
 
 type BatchJob = Extract<Job, { kind: 'batch' }>;
 type PartJob = Extract<Job, { kind: 'part' }>;
+type OutboxJob = Extract<Job, { kind: 'outbox' }>;
+
+/** What a commit changes beside the log. */
+interface MoreChanges {
+  readonly chunks: readonly Change[];
+  readonly outbox: Plan;
+}
 
 /** Parts are committed together up to about so many bytes: log and vote wait no longer than for these. */
 const partRunBytes = 512 * 1024;
@@ -60,6 +69,10 @@ export class RecordedStorage implements Storage {
     return this.#records.durability;
   }
 
+  get outbox(): OutboxContent {
+    return this.#stored.outbox.loaded;
+  }
+
   load(done: (result: PersistentState | null | RaftError) => void): void {
     this.#load().then(done, (cause: unknown) => {
       this.#failure ??= asRaftError('reading the storage', cause);
@@ -82,6 +95,10 @@ export class RecordedStorage implements Storage {
     this.#enqueue({ kind: 'part', part, done });
   }
 
+  keep(change: OutboxChange, done: Done): void {
+    this.#enqueue({ kind: 'outbox', change, done });
+  }
+
   #enqueue(job: Job): void {
     this.#queue.push(job);
     if (!this.#isFlushing) void this.#flushAll();
@@ -93,7 +110,10 @@ export class RecordedStorage implements Storage {
     await Promise.resolve();
     while (this.#queue.length > 0) {
       const [first] = this.#queue;
-      if (first?.kind === 'part') await this.#storeParts(this.#takeParts());
+      if (first?.kind === 'outbox') {
+        this.#queue.shift();
+        await this.#changeOutbox(first);
+      } else if (first?.kind === 'part') await this.#storeParts(this.#takeParts());
       else await this.#writeBatches(this.#takeBatches());
     }
     this.#isFlushing = false;
@@ -109,10 +129,10 @@ export class RecordedStorage implements Storage {
     return jobs;
   }
 
-  /** And leaves the parts. */
+  /** And leaves the rest. */
   #takeAllBatches(): BatchJob[] {
     const jobs = this.#queue.filter((job) => job.kind === 'batch');
-    this.#queue = this.#queue.filter((job) => job.kind === 'part');
+    this.#queue = this.#queue.filter((job) => job.kind !== 'batch');
     return jobs;
   }
 
@@ -165,9 +185,10 @@ export class RecordedStorage implements Storage {
   }
 
   /** @param more changes beside those of the batches */
-  async #commit(merged: MergedBatch, more: readonly Change[] = []): Promise<void> {
-    if (isEmpty(merged) && more.length === 0) return;
-    const { changes, done } = this.#stored.plan(merged, more);
+  async #commit(merged: MergedBatch, more: Partial<MoreChanges> = {}): Promise<void> {
+    const { chunks = [], outbox } = more;
+    if (isEmpty(merged) && chunks.length === 0 && outbox === undefined) return;
+    const { changes, done } = this.#stored.plan(merged, chunks, outbox);
     await this.#records.commit(changes);
     done();
   }
@@ -178,7 +199,7 @@ export class RecordedStorage implements Storage {
     let failure: RaftError | null = null;
     try {
       this.#check();
-      await this.#commit(mergeBatches([]), changes);
+      await this.#commit(mergeBatches([]), { chunks: changes });
     } catch (cause) {
       failure = asRaftError('storing a part of a snapshot', cause);
       if (failure.code !== 'QUOTA_EXCEEDED') this.#failure ??= failure;
@@ -188,6 +209,18 @@ export class RecordedStorage implements Storage {
       const result = results[i];
       done(failure ?? (result instanceof RaftError ? result : null));
     });
+  }
+
+  async #changeOutbox({ change, done }: OutboxJob): Promise<void> {
+    let failure: RaftError | null = null;
+    try {
+      this.#check();
+      await this.#commit(mergeBatches([]), { outbox: this.#stored.outbox.plan(change) });
+    } catch (cause) {
+      failure = asRaftError('changing the outbox', cause);
+      if (failure.code !== 'QUOTA_EXCEEDED') this.#failure ??= failure;
+    }
+    done(failure);
   }
 
   #stage(part: SnapshotPart): Change[] | RaftError {

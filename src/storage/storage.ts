@@ -42,7 +42,49 @@ export interface SnapshotPart {
   readonly data: Uint8Array;
 }
 
+/** A command that whoever proposed it keeps until it knows what came of it. */
+export interface KeptCommand {
+  /** Counts up in the order of proposing. */
+  readonly number: number;
+  /** When it was proposed, in milliseconds since 1970. */
+  readonly time: number;
+  /** Until when it may be sent for the first time, in milliseconds since 1970; null for ever. */
+  readonly expires: number | null;
+  readonly call: Uint8Array;
+}
+
+/** Which places kept commands have in a session. */
+export interface Placement {
+  readonly session: string;
+  /** The next place. The last command that has one has the place before it, the one before that the place before, and so on. */
+  readonly next: number;
+  /** The number of the last command that has a place. Those behind it have none: nobody has sent them yet. */
+  readonly last: number;
+}
+
+/** What a member keeps of its own commands, so that they survive it. */
+export interface OutboxContent {
+  /** Null while no command has a place. */
+  readonly placement: Placement | null;
+  /** In the order of their numbers. */
+  readonly commands: readonly KeptCommand[];
+}
+
+/** One atomic change of the outbox. */
+export interface OutboxChange {
+  readonly add: readonly KeptCommand[];
+  /** Numbers of commands. One that is not there is no fault. */
+  readonly remove: readonly number[];
+  /** Left out, it stays as it is. */
+  readonly placement?: Placement | null;
+}
+
+export const emptyOutbox: OutboxContent = { placement: null, commands: [] };
+
 export interface Storage {
+  /** The outbox as `load` found it, also in a store that was never founded; empty before that. */
+  readonly outbox: OutboxContent;
+
   /** The level that completed writes really have, as far as the platform tells. `unknown` before the first write. */
   readonly durability: Durability;
 
@@ -76,6 +118,15 @@ export interface Storage {
    * goes on, and the snapshot begins anew.
    */
   stage(part: SnapshotPart, done: (error: RaftError | null) => void): void;
+
+  /**
+   * Changes the outbox, wholly or not at all, durable when `done` says so; in a store that was never founded as well. Ordered
+   * with batches, parts and other changes.
+   *
+   * Fails with QUOTA_EXCEEDED when there is no room: nothing was changed, and the store goes on. A store that holds still
+   * because a batch had no room takes changes of the outbox as it takes parts of snapshots.
+   */
+  keep(change: OutboxChange, done: (error: RaftError | null) => void): void;
 
   /**
    * Reads `length` bytes of one of the kept snapshots from `offset` on. Fails with STORAGE_CORRUPT when the bytes are not

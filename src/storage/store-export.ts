@@ -26,12 +26,14 @@ export async function* exportStore(record: GroupRecord, records: RecordReader): 
 }
 
 async function* recordsOf(records: RecordReader): AsyncGenerator<FileRecord> {
-  const { start, snapshots, hardStates, entries } = await records.read();
+  const { start, snapshots, hardStates, entries, placement, commands } = await records.read();
   const isBytes = (value: unknown): value is Uint8Array => value instanceof Uint8Array;
   if (isBytes(start)) yield { table: 'starts', key: [], bytes: start };
   if (isBytes(snapshots)) yield { table: 'snapshots', key: [], bytes: snapshots };
   for (const [key, bytes] of hardStates) if (isBytes(bytes)) yield { table: 'hardStates', key: [key], bytes };
   for (const [key, bytes] of entries) if (isBytes(bytes)) yield { table: 'entries', key: [key], bytes };
+  if (isBytes(placement)) yield { table: 'placements', key: [], bytes: placement };
+  for (const [key, bytes] of commands) if (isBytes(bytes)) yield { table: 'commands', key: [key], bytes };
   const kept = keptIn(snapshots);
   for (const { slot, snapshot } of kept) {
     let next = 0;

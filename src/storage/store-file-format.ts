@@ -15,8 +15,8 @@ import { open, seal } from './records.ts';
 
 const fileFormat = 'flotilla store';
 
-/** What lies where in the file; records have versions of their own. */
-const fileLayout = 1;
+/** What lies where in the file; records have versions of their own. Layout 1 had no outbox. */
+const fileLayout = 2;
 
 const lengthBytes = 4;
 
@@ -27,7 +27,16 @@ const maxTextLength = 4096;
 const isText = (text: string): text is string => text.length <= maxTextLength;
 
 /** How many numbers the keys of a table have. */
-const keyLengths = { starts: 0, snapshots: 0, hardStates: 1, entries: 1, chunks: 2, end: 1 } as const;
+const keyLengths = {
+  starts: 0,
+  snapshots: 0,
+  hardStates: 1,
+  entries: 1,
+  chunks: 2,
+  placements: 0,
+  commands: 1,
+  end: 1,
+} as const;
 export type Table = keyof typeof keyLengths;
 const isTable = (text: string): text is Table => Object.hasOwn(keyLengths, text);
 

@@ -99,6 +99,7 @@ class Gathered {
   readonly #singles: Map<Table, Uint8Array> = new Map();
   readonly #hardStates: (readonly [number, Uint8Array])[] = [];
   readonly #entries: (readonly [number, Uint8Array])[] = [];
+  readonly #commands: (readonly [number, Uint8Array])[] = [];
   readonly chunks: Map<number, ChunkPlace[]> = new Map();
 
   get stored(): StoredRecords {
@@ -107,7 +108,13 @@ class Gathered {
       snapshots: this.#singles.get('snapshots'),
       hardStates: this.#hardStates,
       entries: this.#entries,
+      placement: this.#singles.get('placements'),
+      commands: this.#commands,
     };
+  }
+
+  #listOf(table: 'hardStates' | 'entries' | 'commands'): (readonly [number, Uint8Array])[] {
+    return { hardStates: this.#hardStates, entries: this.#entries, commands: this.#commands }[table];
   }
 
   /** @throws RangeError for a record that is there already, or comes after those that follow it */
@@ -115,8 +122,9 @@ class Gathered {
     const [number = 0, at = 0] = key;
     switch (table) {
       case 'hardStates':
-      case 'entries': {
-        const list = table === 'entries' ? this.#entries : this.#hardStates;
+      case 'entries':
+      case 'commands': {
+        const list = this.#listOf(table);
         inOrder(list.at(-1)?.[0], number);
         list.push([number, bytes]);
         return;

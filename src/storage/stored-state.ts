@@ -1,6 +1,6 @@
 /**
- * What a store holds, as records: the journal, the log that was checkpointed, the start, and the snapshots. It is read
- * once, and knows from then on which records are there, so that a commit is planned without reading any.
+ * What a store holds, as records: the journal, the log that was checkpointed, the start, the snapshots, and the outbox. It is
+ * read once, and knows from then on which records are there, so that a commit is planned without reading any.
  */
 import type { Entry, HardState, Index, LogStart, PersistentState } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
@@ -9,7 +9,8 @@ import type { Change, StoredRecords } from './group-records.ts';
 import { Journal } from './journal.ts';
 import { addChecksums, checksumOf, decodeStart, encodeStart, isOfVersion1 } from './records.ts';
 import type { Batch } from './storage.ts';
-import { StoredLog } from './stored-log.ts';
+import { type Plan, StoredLog } from './stored-log.ts';
+import { StoredOutbox } from './stored-outbox.ts';
 import { StoredSnapshots } from './stored-snapshots.ts';
 
 const noHardState: HardState = { term: 0, vote: null, commit: 0 };
@@ -22,6 +23,7 @@ export interface Commit {
 
 export class StoredState {
   readonly snapshots: StoredSnapshots = new StoredSnapshots();
+  readonly outbox: StoredOutbox = new StoredOutbox();
   readonly #log: StoredLog = new StoredLog();
   readonly #journal: Journal = new Journal();
   #hardState: HardState = noHardState;
@@ -39,11 +41,12 @@ export class StoredState {
    */
   load(stored: StoredRecords, claimed: number): PersistentState | null {
     this.#leftovers = this.snapshots.load(stored.snapshots);
+    this.outbox.load(stored.placement, stored.commands);
     const snapshot = this.snapshots.newest;
     const loaded = this.#journal.load(stored.hardStates, claimed);
     const sum = loaded?.sum ?? null;
     if (stored.start === undefined) {
-      const isNew = (sum ?? 0) === 0 && stored.entries.length === 0 && snapshot === null;
+      const isNew = (sum ?? 0) === this.outbox.sum && stored.entries.length === 0 && snapshot === null;
       if (isNew && this.#journal.pending.length === 0) return null;
       throw new RaftError('STORAGE_CORRUPT', 'the start of the log is missing; join the group as a new member');
     }
@@ -54,7 +57,7 @@ export class StoredState {
     this.#startIndex = start.index;
     this.#startSum = stored.start instanceof Uint8Array ? checksumOf(stored.start) : 0;
     const entries = this.#log.load(start, stored.entries);
-    if (sum !== null && sum !== addAll(this.#startSum, this.#log.sum, this.snapshots.sum)) {
+    if (sum !== null && sum !== addAll(this.#startSum, this.#log.sum, this.snapshots.sum, this.outbox.sum)) {
       const message =
         'the records are not those of one commit: some were lost, or are old; join the group as a new member';
       throw new RaftError('STORAGE_CORRUPT', message);
@@ -67,30 +70,34 @@ export class StoredState {
   /**
    * How batches become one commit: as a record of the journal, or as a checkpoint.
    * @param more changes of records that are no part of the state yet
+   * @param outbox what becomes of the outbox
    * @throws RaftError STORAGE_FAILED for a snapshot that was not staged to its end, and for a log that would begin earlier
    *   than it does
    */
-  plan(merged: MergedBatch, more: readonly Change[]): Commit {
+  plan(merged: MergedBatch, more: readonly Change[], outbox: Plan = this.outbox.unchanged): Commit {
     const snapshots = this.snapshots.promote(merged.snapshots);
     const hardState = withCommit(merged.hardState ?? this.#hardState, merged);
-    const before = [...this.#leftovers, ...more, ...snapshots.changes];
+    const before = [...this.#leftovers, ...more, ...snapshots.changes, ...outbox.changes];
+    const besideLog = addAll(snapshots.sum, outbox.sum);
     const isSmall = merged.start === null && this.#journal.hasRoomFor(merged);
     const { changes, done } = isSmall
-      ? this.#addToJournal(merged, hardState, snapshots.sum)
-      : this.#checkpoint(merged, hardState, snapshots.sum);
+      ? this.#addToJournal(merged, hardState, besideLog)
+      : this.#checkpoint(merged, hardState, besideLog);
     return {
       changes: [...before, ...changes],
       done: () => {
         this.#leftovers = [];
         this.#hardState = hardState;
         snapshots.done();
+        outbox.done();
         done();
       },
     };
   }
 
-  #addToJournal(merged: MergedBatch, hardState: HardState, snapshotSum: number): Commit {
-    const sum = addAll(this.#startSum, this.#log.sum, snapshotSum);
+  /** @param besideLog the sum of the records of the snapshots and of the outbox */
+  #addToJournal(merged: MergedBatch, hardState: HardState, besideLog: number): Commit {
+    const sum = addAll(this.#startSum, this.#log.sum, besideLog);
     return {
       changes: this.#journal.add(hardState, sum, merged),
       done: () => {
@@ -99,13 +106,13 @@ export class StoredState {
     };
   }
 
-  #checkpoint(merged: MergedBatch, hardState: HardState, snapshotSum: number): Commit {
+  #checkpoint(merged: MergedBatch, hardState: HardState, besideLog: number): Commit {
     const { start } = merged;
     if (start !== null && start.index < this.#startIndex) throw beginsEarlier(this.#startIndex, start.index);
     const log = this.#log.plan(mergeBatches([...this.#journal.pending.map(asBatch), { ...asBatch(merged), start }]));
     const startRecord = start === null ? null : encodeStart(start);
     const startSum = startRecord === null ? this.#startSum : checksumOf(startRecord);
-    const sum = addAll(startSum, log.sum, snapshotSum);
+    const sum = addAll(startSum, log.sum, besideLog);
     const startChanges: Change[] = startRecord === null ? [] : [{ table: 'starts', bytes: startRecord }];
     return {
       changes: [...log.changes, ...startChanges, ...this.#journal.checkpoint(hardState, sum)],

@@ -2,7 +2,7 @@
 import { emptyState } from '../core/raft.ts';
 import type { Entry, LogStart, NodeId, PersistentState, Snapshot } from '../core/types.ts';
 import { RaftError, type RaftErrorCode } from '../errors.ts';
-import type { Batch, SnapshotPart, Storage } from '../storage/storage.ts';
+import type { Batch, OutboxChange, SnapshotPart, Storage } from '../storage/storage.ts';
 
 /** What may go wrong with a write: nothing was written; or it was, and nobody was told. */
 export type StorageFault = 'no-room' | 'failed-before' | 'failed-after';
@@ -87,6 +87,15 @@ export class Store {
   write(batch: Partial<Batch>): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#storage.write({ hardState: null, truncateFrom: null, entries: [], ...batch }, (error) => {
+        if (error === null) resolve();
+        else reject(error);
+      });
+    });
+  }
+
+  keep(change: OutboxChange): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#storage.keep(change, (error) => {
         if (error === null) resolve();
         else reject(error);
       });

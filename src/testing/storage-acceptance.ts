@@ -5,6 +5,7 @@
 import type { AcceptanceCase, StorageHarness } from './acceptance.ts';
 import { acceptFaults } from './fault-cases.ts';
 import { acceptLog } from './log-cases.ts';
+import { acceptOutbox } from './outbox-cases.ts';
 import { acceptSnapshots } from './snapshot-cases.ts';
 
 export type { AcceptanceCase, StorageFault, StorageHarness } from './acceptance.ts';
@@ -12,7 +13,7 @@ export type { AcceptanceCase, StorageFault, StorageHarness } from './acceptance.
 /** The cases. `harness` is asked for a fresh place for each. */
 export function storageAcceptance(harness: () => Promise<StorageHarness>): AcceptanceCase[] {
   const cases: AcceptanceCase[] = [];
-  for (const suite of [acceptLog, acceptSnapshots, acceptFaults]) {
+  for (const suite of [acceptLog, acceptSnapshots, acceptOutbox, acceptFaults]) {
     suite((name, body) => {
       cases.push({
         name,

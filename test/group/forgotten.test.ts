@@ -2,7 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { RaftError } from '../../src/errors.ts';
 import type { SessionId } from '../../src/machine/envelope.ts';
-import { type ProposalOutcome, Proposals, defaultProposalLimits } from '../../src/group/proposals.ts';
+import type { ProposalOutcome } from '../../src/group/pending.ts';
+import { defaultProposalLimits } from '../../src/group/proposal-limits.ts';
+import { Proposals } from '../../src/group/proposals.ts';
 import { defineMachine } from '../../src/machine/reducer.ts';
 import type { SessionMemory } from '../../src/machine/replicated.ts';
 import { defaultSessionLimits } from '../../src/machine/sessions.ts';

@@ -1,6 +1,6 @@
 /** A group that moves to a newer version of its machine, and the members whose code is older. */
 import { describe, expect, test } from 'vitest';
-import type { ProposalOutcome } from '../../src/group/proposals.ts';
+import type { ProposalOutcome } from '../../src/group/pending.ts';
 import type { MachineDefinition } from '../../src/machine/machine.ts';
 import { defineMachine } from '../../src/machine/reducer.ts';
 import { World } from './world.ts';

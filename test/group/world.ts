@@ -3,17 +3,27 @@
  * test lets time pass, or runs until something holds.
  */
 import { emptyState } from '../../src/core/raft.ts';
-import { seededRandom } from '../../src/core/random.ts';
+import { type Random, seededRandom } from '../../src/core/random.ts';
 import type { NodeId, PersistentState, Snapshot } from '../../src/core/types.ts';
 import { RaftError } from '../../src/errors.ts';
 import type { Clock } from '../../src/group/clock.ts';
 import type { MemberListener } from '../../src/group/listener.ts';
 import { Member } from '../../src/group/member.ts';
 import type { MemberOptions } from '../../src/group/member-options.ts';
-import type { ProposalOutcome } from '../../src/group/proposals.ts';
+import { Outbox } from '../../src/group/outbox.ts';
+import type { ProposalOutcome } from '../../src/group/pending.ts';
+import { defaultProposalLimits } from '../../src/group/proposal-limits.ts';
+import { newProposals, type Proposals } from '../../src/group/proposals.ts';
 import type { MachineDefinition } from '../../src/machine/machine.ts';
 import { MemoryDisk } from '../../src/storage/memory.ts';
-import type { Batch, Durability, SnapshotPart, Storage } from '../../src/storage/storage.ts';
+import type {
+  Batch,
+  Durability,
+  OutboxContent,
+  OutboxChange,
+  SnapshotPart,
+  Storage,
+} from '../../src/storage/storage.ts';
 import type { MemberMessage } from '../../src/transport/messages.ts';
 
 /** A queue of things to happen, in the order of their times and then of their making. */
@@ -96,6 +106,8 @@ class VirtualStorage implements Storage {
   failure: RaftError | null = null;
   /** Why the store keeps no part of a snapshot. */
   refusesParts: RaftError | null = null;
+  /** Why the store changes nothing in the outbox. */
+  refusesChanges: RaftError | null = null;
   /** Batches of entries that the store has no room for. */
   refusals = 0;
   #isFull = false;
@@ -137,6 +149,22 @@ class VirtualStorage implements Storage {
       this.#isFull = true;
     }
     return this.#isFull && !isRelief;
+  }
+
+  get outbox(): OutboxContent {
+    return this.#disk.outbox.content;
+  }
+
+  keep(change: OutboxChange, done: (error: RaftError | null) => void): void {
+    const refusal = this.refusesChanges;
+    this.#perform(
+      () => {
+        if (refusal === null) this.#disk.outbox.change(change);
+      },
+      (error) => {
+        done(error ?? refusal);
+      },
+    );
   }
 
   stage(part: SnapshotPart, done: (error: RaftError | null) => void): void {
@@ -200,6 +228,8 @@ export class World<State, Command, Result> {
   readonly #machine: MachineDefinition<State, Command, Result>;
   readonly #options: Partial<MemberOptions>;
   readonly #cut: Set<string> = new Set();
+  /** Whether members that are started from now on keep what is proposed in them. */
+  keepsCommands: boolean;
   #runs = 0;
   networkDelay: () => number = () => 5;
   diskDelay: () => number = () => 2;
@@ -213,9 +243,11 @@ export class World<State, Command, Result> {
     machine: MachineDefinition<State, Command, Result>,
     names: readonly string[] = ['a', 'b', 'c'],
     options: Partial<MemberOptions> = {},
+    keepsCommands = false,
   ) {
     this.#machine = machine;
     this.#options = options;
+    this.keepsCommands = keepsCommands;
     for (const name of names) this.#found(name, names);
   }
 
@@ -237,6 +269,7 @@ export class World<State, Command, Result> {
     const persistent = disk.state;
     if (persistent === null) throw new Error('the disk is empty');
     const listener = this.seats.get(name)?.listener ?? null;
+    const random = seededRandom(++this.#runs);
     const counts = { stateChanges: 0, statusChanges: 0 };
     const seat = { id, disk, storage, listener, ...counts } as Seat<State, Command, Result>;
     this.seats.set(name, seat);
@@ -245,7 +278,8 @@ export class World<State, Command, Result> {
       persistent,
       storage,
       clock: this.clock,
-      random: seededRandom(++this.#runs),
+      random,
+      proposals: this.#newProposals(storage, random),
       machine: this.code.get(name) ?? this.#machine,
       options: this.#options,
       transport: { send: (_to, message) => this.#send(message) },
@@ -263,6 +297,12 @@ export class World<State, Command, Result> {
     for (const [other, { member }] of this.seats) {
       if (other !== name && member.stopped === null) this.#link(name, other);
     }
+  }
+
+  #newProposals(storage: VirtualStorage, random: Random): Proposals<Result> {
+    const isUsed = this.keepsCommands || storage.outbox.commands.length > 0;
+    const outbox = isUsed ? new Outbox({ storage, keepsNew: this.keepsCommands }) : null;
+    return newProposals(random, this.#options.proposals ?? defaultProposalLimits, outbox);
   }
 
   #link(one: string, other: string): void {

@@ -5,7 +5,7 @@ import type { Write } from '../../src/core/replica.ts';
 import type { LogStart, NodeId } from '../../src/core/types.ts';
 import { RaftError } from '../../src/errors.ts';
 import { Writer } from '../../src/group/writer.ts';
-import type { Batch, Storage } from '../../src/storage/storage.ts';
+import { type Batch, emptyOutbox, type Storage } from '../../src/storage/storage.ts';
 
 const configuration = foundingConfiguration(['a' as NodeId]);
 const startAt = (index: number): LogStart => ({ index, term: 1, configuration });
@@ -19,8 +19,10 @@ function slowStore() {
   };
   const storage: Storage = {
     durability: 'strict',
+    outbox: emptyOutbox,
     load: unused,
     stage: unused,
+    keep: unused,
     readSnapshot: unused,
     close: unused,
     write: (batch, done) => void issued.push({ batch, done }),

@@ -14,6 +14,7 @@ const codes: Record<RaftErrorCode, true> = {
   CHANGE_IN_PROGRESS: true,
   CLOSED: true,
   COMPACTED: true,
+  EXPIRED: true,
   GROUP_FULL: true,
   INVALID_ARGUMENT: true,
   INVALID_INVITE: true,

@@ -19,9 +19,10 @@ export class Groups<State, Command, Result> {
     machine: MachineDefinition<State, Command, Result>,
     names: readonly string[] = ['a', 'b', 'c'],
     options: Partial<MemberOptions> = {},
+    keepsCommands = false,
   ) {
     this.#machine = machine;
-    this.world = new World(machine, names, options);
+    this.world = new World(machine, names, options, keepsCommands);
     for (const name of names) this.#open(name);
   }
 
@@ -88,7 +89,8 @@ export class Groups<State, Command, Result> {
         send: () => false,
       }),
       logTail: (count) => member.logTail(count),
-      propose: (command, settle) => member.propose(command, settle),
+      propose: (command, settle, expiresInMs) => member.propose(command, settle, expiresInMs),
+      restored: member.restored,
       commandOf: ({ call }) => readCommand(machine, call),
       read: (consistency, settle) => member.read(consistency, settle),
       get configuration() {

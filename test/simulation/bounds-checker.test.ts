@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { defaultRaftOptions, type RaftOptions } from '../../src/core/options.ts';
 import { entryBytes } from '../../src/core/types.ts';
-import { defaultProposalLimits } from '../../src/group/proposals.ts';
+import { defaultProposalLimits } from '../../src/group/proposal-limits.ts';
 import { defaultSnapshotOptions } from '../../src/group/snapshots.ts';
 import { BoundsChecker, type Limits } from '../../src/simulation/bounds-checker.ts';
 import { nodeId } from '../../src/simulation/network.ts';

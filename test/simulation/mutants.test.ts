@@ -31,6 +31,7 @@ test.each([
   ['A20 M1 etcd#7625: several changes of membership at once', 'several-changes-at-once'],
   ['M10 a member that was removed is added again', 'removed-is-added-again'],
   ['C3 a command that is sent again is taken for a new one', 'commands-lose-their-session'],
+  ['C3 commands that come out of the outbox without their places', 'places-not-kept'],
   ['E3 a vote for a log that is behind', 'vote-for-stale-log'],
   ['R1 entries behind another entry than the leader has', 'append-without-match'],
   ['R5 a heartbeat that commits what the follower does not hold', 'heartbeat-commits-anything'],

@@ -218,6 +218,7 @@ describe('the disk', () => {
       },
       writing: () => undefined,
       writes: (batch) => batch,
+      keeps: (change) => change,
       acknowledgesEarly: () => false,
     });
     return { queue, storage };

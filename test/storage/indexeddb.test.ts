@@ -90,6 +90,30 @@ describe('the IndexedDB store, when the disk lies', () => {
     }
   });
 
+  test.each([
+    ['changed', 'command 2 of the outbox fails its checksum'],
+    ['lost', 'the records are not those of one commit'],
+    ['placed otherwise', 'the outbox has more commands than places'],
+  ])('an outbox that was %s stops the member: it would send what it should not', async (how, message) => {
+    const name = `corrupt-${++databases}`;
+    const database = await IndexedDbDatabase.open(name);
+    const store = await Store.open(() => Promise.resolve(database.storage(group)));
+    await store.write({ ...founding, entries: range(1, 3, 1) });
+    const add = [1, 2, 3].map((number) => ({ number, time: 1, expires: null, call: Uint8Array.of(number) }));
+    const next = how === 'placed otherwise' ? 3 : 4;
+    await store.keep({ add, remove: [], placement: { session: 's@1', next, last: 3 } });
+    const raw = await openDB(name);
+    const key = [group, 2];
+    if (how === 'lost') await raw.delete('commands', key);
+    if (how === 'changed') {
+      const bytes = (await raw.get('commands', key)) as Uint8Array;
+      bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 4;
+      await raw.put('commands', bytes, key);
+    }
+    await expect(store.reopen()).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' });
+    await expect(store.reopen()).rejects.toThrow(message);
+  });
+
   test('D11 a record of a version from the future is refused, not guessed at', async () => {
     const { raw, storage } = await prepared();
     const bytes = (await raw.get('hardStates', [group, 3])) as Uint8Array;

@@ -2,19 +2,27 @@
  * Databases as earlier versions wrote them. Each fixture was written once, by the code of its version, and is kept as it
  * is: today's code must read it for ever. Version 1: cut twice, with an empty record at the end of the log before entries 5
  * and 6 took its place. Version 2: a store with a snapshot, compacted behind it, and one that holds nothing but its journal.
+ * Version 3, in IndexedDB and in LevelDB: the same, before there was an outbox.
  */
 import 'fake-indexeddb/auto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
 import { openDB } from 'idb';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { foundingConfiguration } from '../../src/core/configuration.ts';
 import { decodeConfiguration } from '../../src/core/membership-change.ts';
 import { checkState } from '../../src/core/persistent-state.ts';
 import type { NodeId } from '../../src/core/types.ts';
 import { isHostId } from '../../src/ids.ts';
+import type { Database } from '../../src/storage/database.ts';
 import { IndexedDbDatabase } from '../../src/storage/indexeddb.ts';
+import { LevelDatabase } from '../../src/storage/level.ts';
+import { open as openRecord } from '../../src/storage/records.ts';
 import { entry, Store } from '../../src/testing/acceptance.ts';
 import { group, host, otherGroup } from './places.ts';
-import { restore, version1, version2 } from './raw-database.ts';
+import { layout1, restore, version1, version2, version3 } from './raw-database.ts';
 
 const members = [`AAAAAAAAAAAAAAAAAAAAAA.BBBBBBBBBBB`, `CCCCCCCCCCCCCCCCCCCCCC.DDDDDDDDDDD`, `${host}.IIIIIIIIIII`];
 
@@ -167,5 +175,65 @@ describe('a database of version 2', () => {
     const again = await store.reopen();
     expect(again).toMatchObject({ start: { index: 8, configuration }, snapshot: { index: 9, configuration } });
     expect(await store.read(snapshot, 0, 70)).toHaveLength(70);
+  });
+});
+
+describe('a store of version 3, from before there was an outbox', () => {
+  const root = mkdtempSync(join(tmpdir(), 'flotilla-migration-'));
+
+  afterAll(() => {
+    rmSync(root, { recursive: true });
+  });
+
+  async function openIndexedDb(): Promise<Database> {
+    const name = `version-3-${++databases}`;
+    await restore(name, version3);
+    return IndexedDbDatabase.open(name);
+  }
+
+  async function openLevel(): Promise<LevelDatabase> {
+    const directory = join(root, String(++databases));
+    const raw = new ClassicLevel<string, Uint8Array>(directory, { keyEncoding: 'utf8', valueEncoding: 'view' });
+    for (const [key, value] of layout1) await raw.put(key, new Uint8Array(Buffer.from(value, 'base64')));
+    await raw.close();
+    return LevelDatabase.open(directory);
+  }
+
+  test.each<[string, () => Promise<Database>]>([
+    ['IndexedDB', openIndexedDb],
+    ['LevelDB', openLevel],
+  ])('in %s is loaded, and keeps commands from then on', async (_, open) => {
+    const database = await open();
+    const store = await Store.open(() => Promise.resolve(database.storage(group)));
+    expect(store.state).toMatchObject({
+      start: { index: 5, configuration: { version: 5, removed: ['RRRRRRRRRRRRRRRRRRRRRR.SSSSSSSSSSS'] } },
+      hardState: { term: 3, vote: null, commit: 7 },
+      entries: [{ index: 6 }, { index: 7 }, { index: 8, term: 3 }],
+      snapshot: { index: 6, id: 'a1b2' },
+    });
+    expect(store.storage.outbox).toEqual({ placement: null, commands: [] });
+    const other = await Store.open(() => Promise.resolve(database.storage(otherGroup)));
+    expect(other.state?.entries.map(({ index }) => index)).toEqual([1, 2, 3]);
+
+    const command = { number: 1, time: 5, expires: null, call: Uint8Array.of(1, 2) };
+    const placement = { session: 's@5', next: 2, last: 1 };
+    await store.keep({ add: [command], remove: [], placement });
+    await store.write({ entries: [entry(9, 3)] });
+    expect(await store.reopen()).toMatchObject({ entries: [{}, {}, {}, { index: 9 }] });
+    expect(store.storage.outbox).toEqual({ placement, commands: [command] });
+  });
+
+  test('is not opened by code of then once it was opened by that of today, which would take an outbox for damage', async () => {
+    const name = `version-3-${++databases}`;
+    await restore(name, version3);
+    await (await IndexedDbDatabase.open(name)).close();
+    await expect(openDB(name, version3.version)).rejects.toMatchObject({ name: 'VersionError' });
+    const database = await openLevel();
+    await database.close();
+    const level = join(root, String(databases));
+    const raw = new ClassicLevel<string, Uint8Array>(level, { keyEncoding: 'utf8', valueEncoding: 'view' });
+    const layout = openRecord('the layout', await raw.get('layout'), (fields) => fields.integer());
+    await raw.close();
+    expect(layout).toBe(2);
   });
 });

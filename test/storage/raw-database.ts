@@ -35,3 +35,11 @@ export const version1: RawDatabase = fixture('version-1');
 
 /** As the code of version 2 wrote it, without the keys of its host, which nobody can write down. */
 export const version2: RawDatabase = fixture('version-2');
+
+/** As the code wrote it that had records of version 3, and no outbox. */
+export const version3: RawDatabase = fixture('version-3');
+
+/** The same store as LevelDB had it, in layout 1: keys, and values as base64. */
+export const layout1 = JSON.parse(
+  readFileSync(new URL('fixtures/layout-1.json', import.meta.url), 'utf8'),
+) as readonly (readonly [key: string, value: string])[];

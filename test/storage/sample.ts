@@ -1,4 +1,4 @@
-/** A store with something of everything in it: snapshots, a log that begins later, packed records, a journal, and a tail that is not committed. */
+/** A store with something of everything in it: snapshots, a log that begins later, packed records, a journal, an outbox, and a tail that is not committed. */
 import type { NodeId, Snapshot } from '../../src/core/types.ts';
 import { crc32c } from '../../src/encoding/crc32c.ts';
 import type { Database } from '../../src/storage/database.ts';
@@ -24,6 +24,8 @@ export async function fillSample(database: Database): Promise<Store> {
   await store.stage({ snapshot, offset: 0, data });
   await store.write({ snapshot, start: { ...start, index: 6, term: 1 }, hardState });
   await store.write({ entries: range(11, 12, 3) });
+  const command = { number: 2, time: 5, expires: null, call: Uint8Array.of(1, 2, 3) };
+  await store.keep({ add: [command], remove: [], placement: { session: 's@1', next: 3, last: 2 } });
   return store;
 }
 
@@ -32,5 +34,6 @@ export const sampleReport: Omit<StoreReport, 'record'> = {
   configuration: start.configuration,
   log: { first: 7, last: 12, lastTerm: 3 },
   snapshots: [{ index: 8, term: 1, bytes: data.byteLength, problem: null }],
+  outbox: 1,
   problems: [],
 };

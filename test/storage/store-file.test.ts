@@ -225,8 +225,8 @@ describe('what is no file of a store', () => {
       return [...all, reader.integerOrNull()];
     });
     await refuses(
-      new Blob([frame(seal(fields.with(1, 2))), ...rest]),
-      'it has layout 2, this code reads up to 1: take the newer code',
+      new Blob([frame(seal(fields.with(1, 3))), ...rest]),
+      'it has layout 3, this code reads up to 2: take the newer code',
     );
     const newer = head.slice();
     newer[8] = 9;
@@ -407,9 +407,11 @@ describe('a store that is restored', () => {
           };
           return {
             durability: storage.durability,
+            outbox: storage.outbox,
             load: (done) => storage.load(done),
             write: (batch, done) => (where === 'write' ? refuse(done) : storage.write(batch, done)),
             stage: (part, done) => (where === 'stage' ? refuse(done) : storage.stage(part, done)),
+            keep: (change, done) => storage.keep(change, done),
             readSnapshot: (...read) => storage.readSnapshot(...read),
             close: () => storage.close(),
           };
@@ -421,6 +423,14 @@ describe('a store that is restored', () => {
       expect((await storeOf(memory)).state?.entries).toEqual(range(7, 9, 1));
     },
   );
+
+  test('has none of what its member kept in the outbox: that one may still send it', async () => {
+    const file = await sampleFile();
+    expect((await inspectStoreFile(file)).outbox).toBe(1);
+    const database = await freshTab();
+    await restore(database, file, 'member');
+    expect((await storeOf(database)).storage.outbox).toEqual({ placement: null, commands: [] });
+  });
 
   test('takes the place of what an attempt left behind that was cut off', async () => {
     const file = await sampleFile();

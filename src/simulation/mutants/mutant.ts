@@ -1,7 +1,7 @@
 /** A known bug, put back on purpose: what it changes of the core, of the messages that arrive, or of the storage. */
 import type { Raft, RaftInit } from '../../core/raft.ts';
 import type { Rules } from '../../core/rules.ts';
-import type { Batch } from '../../storage/storage.ts';
+import type { Batch, OutboxChange } from '../../storage/storage.ts';
 import type { MemberMessage } from '../../transport/messages.ts';
 
 /** What a message becomes on its way into a member; null for nothing. */
@@ -24,6 +24,8 @@ export interface Mutant {
   readonly acknowledgesEarly?: (batch: Batch) => boolean;
   /** What a batch becomes on its way to the disk. */
   readonly writes?: (batch: Batch) => Batch;
+  /** The same of a change of the outbox. */
+  readonly keeps?: (change: OutboxChange) => OutboxChange;
   /** A lost store comes back under its old id. */
   readonly forgetsIncarnation?: boolean;
 }

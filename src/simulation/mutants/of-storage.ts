@@ -24,6 +24,13 @@ export const mutantsOfStorage: readonly Mutant[] = [
     writes: (batch) => (batch.hardState === null ? batch : { ...batch, hardState: { ...batch.hardState, vote: null } }),
   },
   {
+    name: 'places-not-kept',
+    bug: 'commands are kept without their places in the session, and sent again under another one after a crash',
+    known: [],
+    breaks: 'C3',
+    keeps: ({ add, remove }) => ({ add, remove }),
+  },
+  {
     name: 'amnesia',
     bug: 'a member whose store was lost comes back under its old id (cockroach#25173, dragonboat#254, etcd#10217)',
     known: ['A17'],
