@@ -28,6 +28,8 @@ export interface OperatorOptions {
 export class Operator implements Caretaker {
   readonly #group: AnyGroup;
   readonly #options: OperatorOptions;
+  /** What was asked of a run of a process, and not heard by it. */
+  readonly #asked: Set<{ readonly process: AnyProcess; readonly raft: AnyProcess['raft'] }> = new Set();
   #made = 0;
   #isHealing = false;
   /** Voters whose stores are lost. */
@@ -110,7 +112,7 @@ export class Operator implements Caretaker {
     const { leader } = this.#group;
     if (leader?.raft?.configuration.version !== configuration.version) return false;
     if (process.isGone || !isVoter(configuration, process.id) || configuration.voters.length < 3) return false;
-    if (this.#group.processes.some(hasChangeOnItsWay)) return false;
+    if (this.#isAsking || this.#group.processes.some(hasChangeOnItsWay)) return false;
     const isWhole = (id: NodeId): boolean => this.#group.process(id)?.isRunning === true && id !== process.id;
     // A witness holds no commands: whoever else could lead has to have them all.
     const { committed } = this.#group.watcher.invariants;
@@ -184,11 +186,20 @@ export class Operator implements Caretaker {
   }
 
   #ask(process: AnyProcess | null, question: (member: NonNullable<AnyProcess['member']>) => MembershipResult): void {
-    process?.run(() => {
+    if (process === null) return;
+    const asked = { process, raft: process.raft };
+    this.#asked.add(asked);
+    process.run(() => {
+      this.#asked.delete(asked);
       const { member } = process;
       if (member?.stopped !== null) return;
       if (question(member).accepted) this.membershipChanges++;
     });
+  }
+
+  /** A process that is busy, or stands still, has not heard of a change yet that it was asked for. */
+  get #isAsking(): boolean {
+    return [...this.#asked].some(({ process, raft }) => process.raft === raft);
   }
 
   /** Changes at random moments. */

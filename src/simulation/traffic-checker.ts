@@ -34,6 +34,8 @@ interface Causes {
   readonly parts: number;
   /** Messages of long ago that have come again: each is answered, and that may be, too. */
   readonly late: number;
+  /** Snapshots that were taken. */
+  readonly snapshots: number;
   /** Processes that were removed, and may not know it yet: they have to ask to be told (M12). */
   readonly strangers: number;
 }
@@ -97,7 +99,7 @@ function count(healed: LivenessGroup, demand: Demand, pass: () => void): string 
   const { watcher, network, queue } = group;
   const running = new Set(group.processes.filter(({ isRunning }) => isRunning));
   const counts: Counts = new Map();
-  const before = { at: queue.now, operations: demand.operations, late: network.late };
+  const before = { at: queue.now, operations: demand.operations, late: network.late, snapshots: watcher.snapshots };
   const begun = { entries: watcher.bounds.replicated, reads: watcher.reads.begun };
   const behind = entriesBehind(healed);
   watcher.counts = counts;
@@ -120,6 +122,7 @@ function count(healed: LivenessGroup, demand: Demand, pass: () => void): string 
     appends: counts.get('AppendEntries') ?? 0,
     parts: counts.get('InstallSnapshot') ?? 0,
     late: network.late - before.late,
+    snapshots: watcher.snapshots - before.snapshots,
     strangers: demand.operations === 0 ? 0 : strangers(healed),
   };
   for (const [name, { kinds, most }] of Object.entries(groupsOf(healed))) {
@@ -152,6 +155,7 @@ function groupsOf({ group }: LivenessGroup): Groups {
     const questions = of.entries > 0 ? of.answers : 0;
     return 2 * of.others * of.entries + questions + 2 * of.late;
   };
+  const unasked = ({ late, strangers: some, processes }: Causes): number => late + 2 * some * processes;
   // Refused by a leader that has too much to do, a member tries again after two ticks.
   const refusals = ({ processes, ticks, operations }: Causes): number => (operations === 0 ? 0 : processes * ticks);
   return {
@@ -174,17 +178,14 @@ function groupsOf({ group }: LivenessGroup): Groups {
       kinds: ['Report'],
       most: ({ processes, ticks, operations }) => (operations === 0 ? 0 : processes * (processes - 1) * ticks),
     },
-    'snapshots and votes': {
-      kinds: [
-        'InstallSnapshot',
-        'InstallSnapshotResponse',
-        'RequestVote',
-        'RequestVoteResponse',
-        'RequestPreVote',
-        'RequestPreVoteResponse',
-        'TimeoutNow',
-      ],
-      most: ({ late, strangers: some, processes }) => late + 2 * some * processes,
+    // Who has not acknowledged yet what a new snapshot holds needs it, where the log keeps too little behind it.
+    'parts of snapshots': {
+      kinds: ['InstallSnapshot', 'InstallSnapshotResponse'],
+      most: (of) => (of.snapshots > 0 ? Number.POSITIVE_INFINITY : unasked(of)),
+    },
+    votes: {
+      kinds: ['RequestVote', 'RequestVoteResponse', 'RequestPreVote', 'RequestPreVoteResponse', 'TimeoutNow'],
+      most: unasked,
     },
   };
 }
