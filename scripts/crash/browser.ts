@@ -151,7 +151,22 @@ export class BrowserVictim {
   }
 
   async #readVotes(page: Page): Promise<void> {
-    for (const { database, records } of await page.evaluate(() => crashPage.hardStates())) {
+    let found: Awaited<ReturnType<CrashPage['hardStates']>> | null = null;
+    let failure = '';
+    // What was killed may hold its databases for a moment longer.
+    await until(
+      async () => {
+        found = await page
+          .evaluate(() => crashPage.hardStates())
+          .catch((error: unknown) => {
+            failure = String(error);
+            return null;
+          });
+        return found !== null;
+      },
+      () => `the databases cannot be read: ${failure}`,
+    );
+    for (const { database, records } of found ?? []) {
       this.ledger.readVotes(
         database,
         records.map((record) => Uint8Array.from(record)),
