@@ -151,22 +151,22 @@ export class BrowserVictim {
   }
 
   async #readVotes(page: Page): Promise<void> {
-    let found: Awaited<ReturnType<CrashPage['hardStates']>> | null = null;
+    const found: Awaited<ReturnType<CrashPage['hardStates']>> = [];
     let failure = '';
     // What was killed may hold its databases for a moment longer.
     await until(
       async () => {
-        found = await page
-          .evaluate(() => crashPage.hardStates())
-          .catch((error: unknown) => {
-            failure = String(error);
-            return null;
-          });
-        return found !== null;
+        try {
+          found.push(...(await page.evaluate(() => crashPage.hardStates())));
+          return true;
+        } catch (error) {
+          failure = String(error);
+          return false;
+        }
       },
       () => `the databases cannot be read: ${failure}`,
     );
-    for (const { database, records } of found ?? []) {
+    for (const { database, records } of found) {
       this.ledger.readVotes(
         database,
         records.map((record) => Uint8Array.from(record)),
