@@ -18,7 +18,11 @@ import type {
 
 export function tickElection(replica: Replica): void {
   replica.ticksSinceContact++;
-  if (replica.ticksSinceContact >= replica.electionTimeout) campaign(replica);
+  if (replica.ticksSinceContact < replica.electionTimeout) return;
+  campaign(replica);
+  // Whoever may not campaign must not count for ever on a leader that is silent: it would ask nobody else.
+  const { role } = replica;
+  if (role.name === 'follower' && role.leader !== null) becomeFollower(replica, replica.term, null);
 }
 
 /** Whether this replica may stand for election now. */

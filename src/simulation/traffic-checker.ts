@@ -21,6 +21,8 @@ interface Causes {
   /** Members but for the leader, and processes that have run. */
   readonly others: number;
   readonly processes: number;
+  /** Of each of them, whether they run or are starting. */
+  readonly peers: number;
   readonly ticks: number;
   /** Entries that were new to some member. */
   readonly entries: number;
@@ -98,8 +100,15 @@ function count(healed: LivenessGroup, demand: Demand, pass: () => void): string 
   const { group, plan } = healed;
   const { watcher, network, queue } = group;
   const running = new Set(group.processes.filter(({ isRunning }) => isRunning));
+  const present = new Set(group.processes.filter(({ isGone }) => !isGone));
   const counts: Counts = new Map();
-  const before = { at: queue.now, operations: demand.operations, late: network.late, snapshots: watcher.snapshots };
+  const before = {
+    at: queue.now,
+    operations: demand.operations,
+    late: network.late,
+    snapshots: watcher.snapshots,
+    configured: configured(healed),
+  };
   const begun = { entries: watcher.bounds.replicated, reads: watcher.reads.begun };
   const behind = entriesBehind(healed);
   watcher.counts = counts;
@@ -114,6 +123,7 @@ function count(healed: LivenessGroup, demand: Demand, pass: () => void): string 
   const causes: Causes = {
     others: members(healed).length - 1,
     processes: running.size,
+    peers: present.size - 1,
     ticks: Math.ceil((queue.now - before.at) / group.tickMs) + 1,
     entries: watcher.bounds.replicated - begun.entries + behind,
     reads: watcher.reads.begun - begun.reads + underWay,
@@ -176,7 +186,7 @@ function groupsOf({ group }: LivenessGroup): Groups {
     // Each tells all others how it is doing, once a tick, if that is news.
     reports: {
       kinds: ['Report'],
-      most: ({ processes, ticks, operations }) => (operations === 0 ? 0 : processes * (processes - 1) * ticks),
+      most: ({ processes, peers, ticks, operations }) => (operations === 0 ? 0 : processes * peers * ticks),
     },
     // Who has not acknowledged yet what a new snapshot holds needs it, where the log keeps too little behind it.
     'parts of snapshots': {

@@ -67,6 +67,23 @@ describe('a group without a leader', () => {
     expect([...waits].sort((x, y) => x - y)).toEqual([10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
   });
 
+  test('E14 a replica that is no voter does not count for ever on a leader that is silent', () => {
+    const outsider = new Raft({
+      id: node('x'),
+      persistent: emptyState(['a', 'b'].map(node)),
+      random: seededRandom(1),
+      options: { electionTicks: 10 },
+    });
+    const heartbeat = { kind: 'Heartbeat', from: node('a'), to: node('x'), term: 1, commit: 0 } as const;
+    outsider.step({ ...heartbeat, round: 1 });
+    for (let i = 0; i < 9; i++) outsider.tick();
+    expect(outsider.leader).toBe(node('a'));
+    for (let i = 0; i < 11; i++) outsider.tick();
+    expect(outsider).toMatchObject({ role: 'follower', leader: null });
+    outsider.step({ ...heartbeat, round: 2 });
+    expect(outsider.leader).toBe(node('a'));
+  });
+
   test('E18 an election timeout that is not above the heartbeat interval is refused at construction', () => {
     const persistent = emptyState([node('a')]);
     const options = { electionTicks: 3, heartbeatTicks: 3 };
