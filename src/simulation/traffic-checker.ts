@@ -107,7 +107,6 @@ function count(healed: LivenessGroup, demand: Demand, pass: () => void): string 
     operations: demand.operations,
     late: network.late,
     snapshots: watcher.snapshots,
-    configured: configured(healed),
   };
   const begun = { entries: watcher.bounds.replicated, reads: watcher.reads.begun };
   const behind = entriesBehind(healed);
