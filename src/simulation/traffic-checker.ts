@@ -21,7 +21,7 @@ interface Causes {
   /** Members but for the leader, and processes that have run. */
   readonly others: number;
   readonly processes: number;
-  /** Of each of them, whether they run or are starting. */
+  /** Of each of them: also those that are gone, as long as nobody has told it. */
   readonly peers: number;
   readonly ticks: number;
   /** Entries that were new to some member. */
@@ -100,7 +100,6 @@ function count(healed: LivenessGroup, demand: Demand, pass: () => void): string 
   const { group, plan } = healed;
   const { watcher, network, queue } = group;
   const running = new Set(group.processes.filter(({ isRunning }) => isRunning));
-  const present = new Set(group.processes.filter(({ isGone }) => !isGone));
   const counts: Counts = new Map();
   const before = {
     at: queue.now,
@@ -122,7 +121,7 @@ function count(healed: LivenessGroup, demand: Demand, pass: () => void): string 
   const causes: Causes = {
     others: members(healed).length - 1,
     processes: running.size,
-    peers: present.size - 1,
+    peers: group.processes.length - 1,
     ticks: Math.ceil((queue.now - before.at) / group.tickMs) + 1,
     entries: watcher.bounds.replicated - begun.entries + behind,
     reads: watcher.reads.begun - begun.reads + underWay,
