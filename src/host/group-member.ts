@@ -53,6 +53,11 @@ export interface GroupMember<State, Command, Result> {
    * @throws RaftError: the command is not done then
    */
   propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void, expiresInMs: number | null): Proposal;
+  /**
+   * Proposes that the group runs the version of this code's machine; `settle` is called once, later.
+   * @throws RaftError: it is not done then
+   */
+  proposeUpgrade(settle: (outcome: ProposalOutcome<Result>) => void): Proposal;
   /** The command of a proposal, frozen; null for one that asks for something else. */
   commandOf(proposal: Proposal): { readonly command: Command } | null;
   /**

@@ -298,6 +298,17 @@ export class Group<State, Command, Result, Value = unknown> extends Closable {
   }
 
   /**
+   * Moves the group to the version of this code's machine, from whichever member. Resolves once that is committed, and the
+   * state migrated here; at once done when the group runs that version already. Members whose code is older apply nothing from
+   * there on, and say UPGRADE_REQUIRED. Takes its place among what this member has proposed, and rejects as `propose` does: with
+   * REJECTED when a machine's `migrate` throws. It is no command: `pending`, `restored` and `commands` do not show it. In a
+   * group with an outbox it waits there like one.
+   */
+  upgrade(options: CallOptions = {}): Proposed<void> {
+    return this.#proposing.upgrade(options);
+  }
+
+  /**
    * Reads the state, or what a selector makes of it, and tells the index that the answer reflects. See `ReadOptions` for how
    * fresh it is. Rejects with a RaftError: TIMEOUT, ABORTED, BUSY, NOT_SUPPORTED on a witness, or why the member stopped;
    * or with what the selector throws.

@@ -27,7 +27,13 @@ import type { ReadOutcome } from '../group/reads.ts';
 import { kindOf } from '../identity/access.ts';
 import { type HostId, hostOf } from '../ids.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
-import { type CommittedCommand, encodeCommand, readCommand, ReplicatedMachine } from '../machine/replicated.ts';
+import {
+  type CommittedCommand,
+  encodeCommand,
+  encodeUpgrade,
+  readCommand,
+  ReplicatedMachine,
+} from '../machine/replicated.ts';
 import type { StorageUse } from '../storage/browser-quota.ts';
 import type { GroupRecord } from '../storage/database.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -202,13 +208,27 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
    * @throws RaftError INVALID_ARGUMENT, TOO_LARGE, BUSY, or why there is no member at work: the command is not done then
    */
   propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void, expiresInMs: number | null): Proposal {
+    this.#checkMayAsk();
+    if (this.#member !== null) return this.#member.propose(command, settle, expiresInMs);
+    return this.#add(encodeCommand(this.#init.machine, command), settle, expiresInMs);
+  }
+
+  /** Before the founding it waits, as a command does. */
+  proposeUpgrade(settle: (outcome: ProposalOutcome<Result>) => void): Proposal {
+    this.#checkMayAsk();
+    return this.#member?.proposeUpgrade(settle) ?? this.#add(encodeUpgrade(this.#init.machine), settle, null);
+  }
+
+  /** @throws RaftError READ_ONLY, or why there is no member at work */
+  #checkMayAsk(): void {
     if (this.#stopped !== null) throw this.#stopped;
     if (kindOf(this.record.access) === 'read-only') throw readOnlyError();
-    if (this.#member !== null) return this.#member.propose(command, settle, expiresInMs);
-    const { machine, clock } = this.#init;
-    const now = clock.wallTime();
-    const expires = expiresInMs === null ? null : now + expiresInMs;
-    const proposal = this.#proposals.add(encodeCommand(machine, command), now, settle, expires);
+  }
+
+  /** Before there is a member at work. */
+  #add(call: Uint8Array, settle: (outcome: ProposalOutcome<Result>) => void, expiresInMs: number | null): Proposal {
+    const now = this.#init.clock.wallTime();
+    const proposal = this.#proposals.add(call, now, settle, expiresInMs === null ? null : now + expiresInMs);
     this.#proposals.listener.changed();
     return proposal;
   }
@@ -252,8 +272,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
    * @throws RaftError READ_ONLY, NOT_A_MEMBER, BUSY, MEMBERS_CHANGED, or why there is no member at work: it is not done then
    */
   change(demand: Demand, ifVersion: Index | null, settle: (outcome: ChangeOutcome) => void): CancelChange {
-    if (this.#stopped !== null) throw this.#stopped;
-    if (kindOf(this.record.access) === 'read-only') throw readOnlyError();
+    this.#checkMayAsk();
     if (this.#member === null || this.#entrance.isJoining) throw noMemberError();
     return this.#member.change(demand, ifVersion, settle);
   }

@@ -44,7 +44,7 @@ export class Groups<State, Command, Result> {
 
   /** What a group needs of the member that runs under a name when this is called. */
   #memberOf(name: string): GroupMember<State, Command, Result> {
-    const machine = this.#machine;
+    const machine = this.world.code.get(name) ?? this.#machine;
     const member = this.world.member(name);
     return {
       isFounded: true,
@@ -90,6 +90,7 @@ export class Groups<State, Command, Result> {
       }),
       logTail: (count) => member.logTail(count),
       propose: (command, settle, expiresInMs) => member.propose(command, settle, expiresInMs),
+      proposeUpgrade: (settle) => member.proposeUpgrade(settle),
       restored: member.restored,
       commandOf: ({ call }) => readCommand(machine, call),
       read: (consistency, settle) => member.read(consistency, settle),
