@@ -22,6 +22,7 @@ import { type ReadOptions, Reading, type ReadResult } from './reading.ts';
 import { selected } from './select.ts';
 import { callGuarded, type ReadableStore, Source } from './source.ts';
 import { groupStatus, type GroupStatus, QuorumWatch } from './status.ts';
+import type { GroupMetrics } from './traffic.ts';
 
 export interface GroupEvents<State, Command, Result> {
   /** The state is another one. */
@@ -224,6 +225,14 @@ export class Group<State, Command, Result, Value = unknown> extends Closable {
       this.#status = groupStatus(here.status(), quorum, here.isMajorityLinked, [...this.#conflicts.keys()]);
     }
     return this.#status;
+  }
+
+  /**
+   * What this tab has counted of the group since it was opened here: counters, gauges and histograms, as plain data that JSON
+   * takes. It costs a few numbers for each command, and a copy of them for each call.
+   */
+  metrics(): GroupMetrics {
+    return this.#here.metrics();
   }
 
   /**

@@ -16,6 +16,7 @@ import type { Clock } from '../group/clock.ts';
 import { Echo } from '../group/echo.ts';
 import type { MemberListener } from '../group/listener.ts';
 import { Member } from '../group/member.ts';
+import { MemberMeter } from '../group/member-meter.ts';
 import type { LogEntry } from '../group/member-status.ts';
 import { MemberPresence } from '../group/presence.ts';
 import type { PresenceTiming } from '../group/presence-sender.ts';
@@ -45,6 +46,7 @@ import { Door, type Seat } from './door.ts';
 import { Entrance } from './entrance.ts';
 import type { GroupMember } from './group-member.ts';
 import type { GroupFacts } from './status.ts';
+import { type GroupMetrics, Traffic } from './traffic.ts';
 
 /** Bounds of the outbox, which are those of all commands without an outcome then. */
 export type OutboxLimits = Pick<ProposalLimits, 'maxPending' | 'maxPendingBytes'>;
@@ -104,6 +106,8 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
   readonly #seats = new Map<HostId, Seat>();
   readonly #entrance: Entrance;
   readonly #random: Random;
+  readonly #meter: MemberMeter;
+  readonly #traffic: Traffic;
   /** Commands that are proposed here, from before the founding on. */
   readonly #proposals: Proposals<Result>;
   /** Of the commands that are pending, before the founding. */
@@ -135,6 +139,8 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
       send: (message) => this.#sendPresence(message),
     });
     this.#random = seededRandom(...init.seed);
+    this.#meter = new MemberMeter(clock);
+    this.#traffic = new Traffic(clock);
     this.#proposals = this.#newProposals();
     this.#entrance = this.#newEntrance();
     this.ready = new Promise((resolve) => {
@@ -154,6 +160,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     const keepsNew = limits !== null;
     const outbox = keepsNew || storage.outbox.commands.length > 0 ? new Outbox({ storage, keepsNew }) : null;
     const proposals = newProposals<Result>(this.#random, { ...defaultProposalLimits, ...limits }, outbox);
+    proposals.meter = this.#meter.proposals;
     proposals.listener = {
       changed: () => {
         clock.defer(() => {
@@ -316,6 +323,12 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     return { phase: this.#phase, signaling: this.#signaling, missing, member, durability, storage, stopped };
   }
 
+  metrics(): GroupMetrics {
+    const { pending } = this.#proposals;
+    const nothing = { pending, term: 0, commitIndex: 0, appliedIndex: 0 };
+    return { ...(this.#member?.metrics() ?? this.#meter.read(nothing)), traffic: this.#traffic.read() };
+  }
+
   get #phase(): GroupFacts['phase'] {
     if (this.stopped !== null) return 'stopped';
     if (this.#member === null) return 'founding';
@@ -375,8 +388,12 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     this.#exclude(expelled(exclusion));
   }
 
-  /** False for a message that its link does not vouch for. */
-  received(link: PeerLink, message: GroupMessage): boolean {
+  /**
+   * @param bytes of the frame that it came in
+   * @returns false for a message that its link does not vouch for
+   */
+  received(link: PeerLink, message: GroupMessage, bytes: number): boolean {
+    this.#traffic.received(bytes);
     const { group } = this.record;
     const admission = link.admissionTo(group);
     const sender = senderOf(message);
@@ -423,6 +440,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
         random: this.#random,
         machine,
         proposals: this.#proposals,
+        meter: this.#meter,
         listener: {
           stateChanged: () => {
             listener.stateChanged();
@@ -478,7 +496,10 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
   }
 
   #sendFrame(link: PeerLink, message: GroupMessage, lane: Lane): boolean {
-    return link.send(encodeFrame(this.record.group, message), lane);
+    const frame = this.#traffic.encoded(() => encodeFrame(this.record.group, message));
+    const isTaken = link.send(frame, lane);
+    if (isTaken) this.#traffic.sent(frame.byteLength, lane);
+    return isTaken;
   }
 
   #sendPresence(message: PresenceMessage): boolean {

@@ -2,6 +2,7 @@
 import { Group } from '../../src/host/group.ts';
 import type { GroupMember } from '../../src/host/group-member.ts';
 import { definePresence } from '../../src/host/presence-definition.ts';
+import { Traffic } from '../../src/host/traffic.ts';
 import type { GroupId } from '../../src/ids.ts';
 import type { MachineDefinition } from '../../src/machine/machine.ts';
 import { readCommand } from '../../src/machine/replicated.ts';
@@ -82,6 +83,7 @@ export class Groups<State, Command, Result> {
         storage: null,
         stopped: member.stopped,
       }),
+      metrics: () => ({ ...member.metrics(), traffic: new Traffic(this.world.clock).read() }),
       presence: new MemberPresence({
         id: member.id,
         clock: this.world.clock,
