@@ -12,6 +12,7 @@ import { createSignalingServer } from '../signaling-server/index.ts';
 import { isolation } from './isolation.ts';
 import type { CommitBench } from './pages/commit.ts';
 import { print, progress, quantile } from './report.ts';
+import { Split } from './split.ts';
 
 declare const bench: CommitBench;
 
@@ -26,6 +27,10 @@ channels, each writes strictly and answers, and it is done at two of three. They
   commit.throughput  commands a second from the leader's tab with 256 in flight; the floor has records of 64 commands, 4
                      in flight
   commit.forwarded   the same from a follower's tab
+  commit.leader.*, commit.follower.*
+                     where the time of those one at a time goes, on average, by the group's own metrics: waiting, network and
+                     apply follow one another; encoding of frames is part of them, and disk is each write of the tab's
+                     own store, beside the network
 
   --rounds N   turns (default 10)
   --commits N  commands one at a time, in each round and place (default 100)
@@ -85,14 +90,24 @@ const samples = {
   bareThroughput: [] as number[],
 };
 
+const splits = { leader: new Split(), follower: new Split() };
+
+/** Commits one at a time, with where their time goes. */
+async function timed(page: Page, split: Split): Promise<number[]> {
+  const before = await page.evaluate(() => bench.metrics());
+  const times = await page.evaluate((n) => bench.commits(n), commits);
+  split.add(before, await page.evaluate(() => bench.metrics()));
+  return times;
+}
+
 async function measure({ leader, followers: [follower] }: Group): Promise<void> {
   if (follower === undefined) throw new RangeError('there is no follower');
   const perSecond = (ms: number): number => (burst / ms) * 1000;
   for (let round = 1; round <= rounds; round++) {
     progress(`round ${round} of ${rounds}`);
     samples.bare.push(...(await leader.evaluate((n) => bench.bare.commits(n), commits)));
-    samples.leader.push(...(await leader.evaluate((n) => bench.commits(n), commits)));
-    samples.follower.push(...(await follower.evaluate((n) => bench.commits(n), commits)));
+    samples.leader.push(...(await timed(leader, splits.leader)));
+    samples.follower.push(...(await timed(follower, splits.follower)));
     samples.roundTrip.push(...(await leader.evaluate((n) => bench.bare.roundTrips(n), commits)));
     const shape = [burst - (burst % together), together, inFlight / together] as const;
     samples.bareThroughput.push(perSecond(await leader.evaluate((given) => bench.bare.saturate(...given), shape)));
@@ -115,6 +130,9 @@ function report(): void {
   ] as const) {
     latency('leader', samples.leader, share, label);
     latency('follower', samples.follower, share, label, roundTrip);
+  }
+  for (const name of ['leader', 'follower'] as const) {
+    for (const figure of splits[name].figures(`commit.${name}`)) print(figure, json);
   }
   print({ name: 'commit.roundtrip.p50', value: roundTrip, unit: 'ms', n: samples.roundTrip.length }, json);
   const floor = quantile(samples.bareThroughput, 0.5);

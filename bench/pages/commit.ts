@@ -1,5 +1,5 @@
 /** What `bench:commit` measures, in each of three tabs: a group through its public face, and beside it a bare quorum. */
-import { createGroup, defineMachine, type Group, joinGroup } from '../../src/index.ts';
+import { createGroup, defineMachine, type Group, type GroupMetrics, joinGroup } from '../../src/index.ts';
 import { BareQuorum } from './bare-quorum.ts';
 
 const commandBytes = 128;
@@ -16,6 +16,7 @@ export interface CommitBench {
   create(signaling: string): Promise<string>;
   join(invite: string): Promise<void>;
   role(): string | null;
+  metrics(): GroupMetrics;
   /** Milliseconds that each command took, one after the other. */
   commits(count: number): Promise<number[]>;
   /** Milliseconds that all commands took, with so many in flight. */
@@ -64,9 +65,13 @@ let group: Group<number, Uint8Array, number> | null = null;
 const options = { machine: counter, iceServers: [] };
 const quorum = BareQuorum.open();
 
-function propose(): Promise<number> {
+function here(): Group<number, Uint8Array, number> {
   if (group === null) throw new Error('there is no group yet');
-  return group.propose(randomBytes(commandBytes));
+  return group;
+}
+
+function propose(): Promise<number> {
+  return here().propose(randomBytes(commandBytes));
 }
 
 const bench: CommitBench = {
@@ -78,6 +83,7 @@ const bench: CommitBench = {
     group = await joinGroup({ ...options, invite });
   },
   role: () => group?.status().member?.role ?? null,
+  metrics: () => here().metrics(),
   commits: (count) => timeEach(count, propose),
   saturate: (count, inFlight) => timeAll(count, inFlight, propose),
   bare: {

@@ -40,6 +40,7 @@ import { Courier } from './courier.ts';
 import { Echo } from './echo.ts';
 import { History } from './history.ts';
 import { type MemberListener, News } from './listener.ts';
+import { MemberMeter, type MemberMetrics } from './member-meter.ts';
 import { defaultMemberOptions, type MemberOptions } from './member-options.ts';
 import { type LogEntry, logTail, type MemberStatus } from './member-status.ts';
 import { type NewcomerKind, Newcomers } from './newcomers.ts';
@@ -70,6 +71,8 @@ export interface MemberInit<State, Command, Result> {
   /** May hold commands already, from before this member was at work. */
   readonly proposals?: Proposals<Result>;
   readonly listener: MemberListener;
+  /** May have counted proposals already. */
+  readonly meter?: MemberMeter;
   readonly options?: Partial<MemberOptions>;
   readonly trace?: TraceListener;
   /** Makes the core: for simulations and lessons, which look into it or break it on purpose. */
@@ -95,6 +98,7 @@ export class Member<State, Command, Result> {
   readonly #peers: Peers;
   readonly #pacer: Pacer;
   readonly #listener: MemberListener;
+  readonly #meter: MemberMeter;
   readonly #news: News<State>;
   readonly #stopTicking: () => void;
   #isScheduled = false;
@@ -126,6 +130,8 @@ export class Member<State, Command, Result> {
     this.#transport = transport;
     this.#clock = clock;
     this.#listener = listener;
+    this.#meter = init.meter ?? new MemberMeter(clock);
+    this.#meter.begin(persistent.hardState);
     this.#machine = new ReplicatedMachine(machine);
     this.#news = new News(listener, this.#machine.state);
     try {
@@ -172,6 +178,7 @@ export class Member<State, Command, Result> {
       },
     });
     this.#proposals = init.proposals ?? newProposals(random, limits);
+    this.#proposals.meter = this.#meter.proposals;
     this.#proposals.listener = {
       changed: () => {
         this.#schedule();
@@ -460,6 +467,17 @@ export class Member<State, Command, Result> {
     };
   }
 
+  /** What this member has counted since it was opened. */
+  metrics(): MemberMetrics {
+    const { term, commit } = this.#raft;
+    return this.#meter.read({
+      pending: this.#proposals.pending,
+      term,
+      commitIndex: commit,
+      appliedIndex: this.appliedIndex,
+    });
+  }
+
   /** The last entries of the log, in order. */
   logTail(count: number): LogEntry<Command>[] {
     return logTail(this.#raft, count, (entry) => this.#machine.commandOf(entry));
@@ -570,6 +588,7 @@ export class Member<State, Command, Result> {
 
   #tell(): void {
     const { role, term, leader, commit, appliedIndex, durableIndex, lastIndex } = this.#raft;
+    this.#meter.knows(leader, term);
     const { durability } = this.#storage;
     const replica = [role, term, leader, commit, appliedIndex, durableIndex, lastIndex];
     const membership = [this.#raft.configuration.version, this.#raft.isRemoved];
@@ -591,6 +610,7 @@ export class Member<State, Command, Result> {
     for (const part of snapshotParts) this.#snapshots.keep(part);
     if (write !== null) {
       this.#ticksSinceWrite = 0;
+      this.#meter.writing(write, this.id);
       this.#writer.write(write);
     }
     sendMessages(this.#raft, this.#transport, messages);
@@ -604,7 +624,9 @@ export class Member<State, Command, Result> {
   #apply(committed: readonly Entry[]): void {
     const last = committed.at(-1);
     if (last === undefined) return;
+    this.#meter.proposals.applying();
     for (const entry of committed) this.#applyEntry(entry);
+    this.#meter.proposals.applied();
     this.#raft.applied(last.index);
     this.#snapshots.applied(committed);
     if (this.#changes.isWaiting) this.#tellOfChanges(committed);
@@ -650,6 +672,7 @@ export class Member<State, Command, Result> {
 
   /** The machine has come to an index by a snapshot, not by applying what leads there. */
   #restored(index: Index): void {
+    if (!this.#isStarting) this.#meter.installed();
     this.#isStarting = false;
     this.#history.restart(index);
     this.#proposals.recover(this.#machine);
@@ -659,6 +682,7 @@ export class Member<State, Command, Result> {
   }
 
   #written(write: Write): void {
+    this.#meter.written(write, this.#raft.appliedIndex);
     this.#react(() => {
       this.#raft.persisted(write);
       if (write.snapshot !== null) this.#snapshots.promoted(write.snapshot, this.#raft.appliedIndex);

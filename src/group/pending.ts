@@ -31,14 +31,29 @@ export interface RestoredProposal<Result> extends Proposal {
   follow(settled: (outcome: ProposalOutcome<Result>) => void): void;
 }
 
+/** What a proposal remembers for the meter: milliseconds on its clock. */
+export interface Metered {
+  /** Null for one of an earlier run. */
+  proposedAt: number | null;
+  /** When it went to the leader for the first time, or into the log; null before. */
+  sentAt: number | null;
+}
+
+/** Where a command is pending. */
+interface PendingOwner {
+  withdraw(pending: Proposal, error: RaftError): boolean;
+  /** It has its outcome. */
+  ended(pending: Metered, outcome: ProposalOutcome<unknown>): void;
+}
+
 interface PendingInit {
   readonly call: Uint8Array;
   readonly time: number;
   readonly expires: number | null;
-  readonly withdraw: (pending: Proposal, error: RaftError) => boolean;
+  readonly owner: PendingOwner;
 }
 
-export class Pending<Result> implements RestoredProposal<Result> {
+export class Pending<Result> implements RestoredProposal<Result>, Metered {
   readonly call: Uint8Array;
   readonly time: number;
   /** When it is not to be sent any more, in milliseconds since 1970; null for never. */
@@ -47,23 +62,26 @@ export class Pending<Result> implements RestoredProposal<Result> {
   keeping: Keeping = 'not-kept';
   /** In the outbox; null for one that is not kept. */
   number: number | null = null;
-  readonly #withdraw: PendingInit['withdraw'];
+  proposedAt: number | null = null;
+  sentAt: number | null = null;
+  readonly #owner: PendingOwner;
   #outcome: ProposalOutcome<Result> | null = null;
   readonly #followers: ((outcome: ProposalOutcome<Result>) => void)[] = [];
 
-  constructor({ call, time, expires, withdraw }: PendingInit) {
+  constructor({ call, time, expires, owner }: PendingInit) {
     this.call = call;
     this.time = time;
     this.expires = expires;
-    this.#withdraw = withdraw;
+    this.#owner = owner;
   }
 
   withdraw(error: RaftError): boolean {
-    return this.#withdraw(this, error);
+    return this.#owner.withdraw(this, error);
   }
 
   settle(outcome: ProposalOutcome<Result>): void {
     this.#outcome = outcome;
+    this.#owner.ended(this, outcome);
     for (const follower of this.#followers.splice(0)) follower(outcome);
   }
 

@@ -13,8 +13,9 @@ import { type Outcome, RaftError } from '../errors.ts';
 import { type SessionId, sessionId } from '../machine/envelope.ts';
 import type { Effect, KnownOutcome, SessionMemory } from '../machine/replicated.ts';
 import type { Outbox } from './outbox.ts';
-import { Pending, type Proposal, type ProposalOutcome, type RestoredProposal } from './pending.ts';
+import { type Metered, Pending, type Proposal, type ProposalOutcome, type RestoredProposal } from './pending.ts';
 import { checkRoom, type ProposalLimits } from './proposal-limits.ts';
+import type { ProposalMeter } from './proposal-meter.ts';
 import { Queue } from './queue.ts';
 
 /** Consecutive commands of one session, ready for the leader. */
@@ -48,6 +49,7 @@ export class Proposals<Result> {
   readonly #leaving: Set<Pending<Result>> = new Set();
   /** What an earlier run has left, as it was at the beginning. */
   readonly restored: readonly RestoredProposal<Result>[];
+  meter: ProposalMeter | null = null;
   listener: ProposalsListener = { changed: () => undefined, failed: () => undefined };
   /** With an outbox: the last sequence that is durable. */
   #durableTo = 0;
@@ -88,7 +90,7 @@ export class Proposals<Result> {
   }
 
   #newPending(call: Uint8Array, time: number, expires: number | null): Pending<Result> {
-    return new Pending({ call, time, expires, withdraw: (pending, error) => this.withdraw(pending, error) });
+    return new Pending({ call, time, expires, owner: this });
   }
 
   get pending(): number {
@@ -134,6 +136,7 @@ export class Proposals<Result> {
   ): Proposal {
     checkRoom(this.#limits, call.byteLength, this.#queue);
     const pending = this.#newPending(call, time, expires);
+    this.meter?.proposed(pending);
     pending.follow(settle);
     this.#queue.push(pending);
     if (this.#outbox?.keepsNew === true) this.#keep(pending, this.#outbox);
@@ -273,9 +276,23 @@ export class Proposals<Result> {
 
   /** The shipment that `next` gave is on its way: from now on its commands may take effect. */
   shipped({ commands }: Shipment): void {
+    this.#meterSent(commands.length);
     this.#shipped += commands.length;
     const unplaced = this.#shipped - this.#queue.placedLength;
     if (unplaced > 0) this.#queue.place(unplaced);
+  }
+
+  #meterSent(count: number): void {
+    if (this.meter === null) return;
+    for (let i = this.#shipped; i < this.#shipped + count; i++) {
+      const pending = this.#queue.at(i);
+      if (pending !== undefined) this.meter.sent(pending);
+    }
+  }
+
+  /** For a command that was pending here. */
+  ended(pending: Metered, outcome: ProposalOutcome<unknown>): void {
+    this.meter?.ended(pending, outcome);
   }
 
   /** Everything without an outcome is to be sent again. */

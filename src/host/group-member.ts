@@ -13,6 +13,7 @@ import type { ReadOutcome } from '../group/reads.ts';
 import type { CommittedCommand } from '../machine/replicated.ts';
 import type { Demand } from '../transport/messages.ts';
 import type { GroupFacts } from './status.ts';
+import type { GroupMetrics } from './traffic.ts';
 
 export interface GroupMember<State, Command, Result> {
   /** Whether the members are known, and this one is at work. */
@@ -46,6 +47,8 @@ export interface GroupMember<State, Command, Result> {
   /** Whether it is linked to a majority of those who vote, itself included. */
   readonly isMajorityLinked: boolean;
   status(): GroupFacts;
+  /** What was counted since the group was opened here. */
+  metrics(): GroupMetrics;
   logTail(count: number): LogEntry<Command>[];
   /**
    * `settle` is called once, later.
@@ -53,6 +56,11 @@ export interface GroupMember<State, Command, Result> {
    * @throws RaftError: the command is not done then
    */
   propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void, expiresInMs: number | null): Proposal;
+  /**
+   * Proposes that the group runs the version of this code's machine; `settle` is called once, later.
+   * @throws RaftError: it is not done then
+   */
+  proposeUpgrade(settle: (outcome: ProposalOutcome<Result>) => void): Proposal;
   /** The command of a proposal, frozen; null for one that asks for something else. */
   commandOf(proposal: Proposal): { readonly command: Command } | null;
   /**

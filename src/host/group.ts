@@ -22,6 +22,7 @@ import { type ReadOptions, Reading, type ReadResult } from './reading.ts';
 import { selected } from './select.ts';
 import { callGuarded, type ReadableStore, Source } from './source.ts';
 import { groupStatus, type GroupStatus, QuorumWatch } from './status.ts';
+import type { GroupMetrics } from './traffic.ts';
 
 export interface GroupEvents<State, Command, Result> {
   /** The state is another one. */
@@ -227,6 +228,14 @@ export class Group<State, Command, Result, Value = unknown> extends Closable {
   }
 
   /**
+   * What this tab has counted of the group since it was opened here: counters, gauges and histograms, as plain data that JSON
+   * takes. It costs a few numbers for each command, and a copy of them for each call.
+   */
+  metrics(): GroupMetrics {
+    return this.#here.metrics();
+  }
+
+  /**
    * Why are we not connected, for each host of the group that was seen: no signaling, no candidates, ICE failed, handshake
    * refused, another version. For those that we are connected to: the way of the bytes, its round trip, and how many.
    */
@@ -295,6 +304,17 @@ export class Group<State, Command, Result, Value = unknown> extends Closable {
    */
   propose(command: Command, options: CommandOptions = {}): Proposed<Result> {
     return this.#proposing.propose(command, options);
+  }
+
+  /**
+   * Moves the group to the version of this code's machine, from whichever member. Resolves once that is committed, and the
+   * state migrated here; at once done when the group runs that version already. Members whose code is older apply nothing from
+   * there on, and say UPGRADE_REQUIRED. Takes its place among what this member has proposed, and rejects as `propose` does: with
+   * REJECTED when a machine's `migrate` throws. It is no command: `pending`, `restored` and `commands` do not show it. In a
+   * group with an outbox it waits there like one.
+   */
+  upgrade(options: CallOptions = {}): Proposed<void> {
+    return this.#proposing.upgrade(options);
   }
 
   /**

@@ -293,7 +293,7 @@ export class Host extends Closable {
       return;
     }
     const open = this.#groups.get(addressed.group);
-    if (open?.hosted.received(link, addressed.message) === false) this.#countBad(link);
+    if (open?.hosted.received(link, addressed.message, frame.byteLength) === false) this.#countBad(link);
   }
 
   #countBad(link: PeerLink): void {

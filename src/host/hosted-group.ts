@@ -16,6 +16,7 @@ import type { Clock } from '../group/clock.ts';
 import { Echo } from '../group/echo.ts';
 import type { MemberListener } from '../group/listener.ts';
 import { Member } from '../group/member.ts';
+import { MemberMeter } from '../group/member-meter.ts';
 import type { LogEntry } from '../group/member-status.ts';
 import { MemberPresence } from '../group/presence.ts';
 import type { PresenceTiming } from '../group/presence-sender.ts';
@@ -27,7 +28,13 @@ import type { ReadOutcome } from '../group/reads.ts';
 import { kindOf } from '../identity/access.ts';
 import { type HostId, hostOf } from '../ids.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
-import { type CommittedCommand, encodeCommand, readCommand, ReplicatedMachine } from '../machine/replicated.ts';
+import {
+  type CommittedCommand,
+  encodeCommand,
+  encodeUpgrade,
+  readCommand,
+  ReplicatedMachine,
+} from '../machine/replicated.ts';
 import type { StorageUse } from '../storage/browser-quota.ts';
 import type { GroupRecord } from '../storage/database.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -39,6 +46,7 @@ import { Door, type Seat } from './door.ts';
 import { Entrance } from './entrance.ts';
 import type { GroupMember } from './group-member.ts';
 import type { GroupFacts } from './status.ts';
+import { type GroupMetrics, Traffic } from './traffic.ts';
 
 /** Bounds of the outbox, which are those of all commands without an outcome then. */
 export type OutboxLimits = Pick<ProposalLimits, 'maxPending' | 'maxPendingBytes'>;
@@ -98,6 +106,8 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
   readonly #seats = new Map<HostId, Seat>();
   readonly #entrance: Entrance;
   readonly #random: Random;
+  readonly #meter: MemberMeter;
+  readonly #traffic: Traffic;
   /** Commands that are proposed here, from before the founding on. */
   readonly #proposals: Proposals<Result>;
   /** Of the commands that are pending, before the founding. */
@@ -129,6 +139,8 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
       send: (message) => this.#sendPresence(message),
     });
     this.#random = seededRandom(...init.seed);
+    this.#meter = new MemberMeter(clock);
+    this.#traffic = new Traffic(clock);
     this.#proposals = this.#newProposals();
     this.#entrance = this.#newEntrance();
     this.ready = new Promise((resolve) => {
@@ -148,6 +160,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     const keepsNew = limits !== null;
     const outbox = keepsNew || storage.outbox.commands.length > 0 ? new Outbox({ storage, keepsNew }) : null;
     const proposals = newProposals<Result>(this.#random, { ...defaultProposalLimits, ...limits }, outbox);
+    proposals.meter = this.#meter.proposals;
     proposals.listener = {
       changed: () => {
         clock.defer(() => {
@@ -202,13 +215,27 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
    * @throws RaftError INVALID_ARGUMENT, TOO_LARGE, BUSY, or why there is no member at work: the command is not done then
    */
   propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void, expiresInMs: number | null): Proposal {
+    this.#checkMayAsk();
+    if (this.#member !== null) return this.#member.propose(command, settle, expiresInMs);
+    return this.#add(encodeCommand(this.#init.machine, command), settle, expiresInMs);
+  }
+
+  /** Before the founding it waits, as a command does. */
+  proposeUpgrade(settle: (outcome: ProposalOutcome<Result>) => void): Proposal {
+    this.#checkMayAsk();
+    return this.#member?.proposeUpgrade(settle) ?? this.#add(encodeUpgrade(this.#init.machine), settle, null);
+  }
+
+  /** @throws RaftError READ_ONLY, or why there is no member at work */
+  #checkMayAsk(): void {
     if (this.#stopped !== null) throw this.#stopped;
     if (kindOf(this.record.access) === 'read-only') throw readOnlyError();
-    if (this.#member !== null) return this.#member.propose(command, settle, expiresInMs);
-    const { machine, clock } = this.#init;
-    const now = clock.wallTime();
-    const expires = expiresInMs === null ? null : now + expiresInMs;
-    const proposal = this.#proposals.add(encodeCommand(machine, command), now, settle, expires);
+  }
+
+  /** Before there is a member at work. */
+  #add(call: Uint8Array, settle: (outcome: ProposalOutcome<Result>) => void, expiresInMs: number | null): Proposal {
+    const now = this.#init.clock.wallTime();
+    const proposal = this.#proposals.add(call, now, settle, expiresInMs === null ? null : now + expiresInMs);
     this.#proposals.listener.changed();
     return proposal;
   }
@@ -252,8 +279,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
    * @throws RaftError READ_ONLY, NOT_A_MEMBER, BUSY, MEMBERS_CHANGED, or why there is no member at work: it is not done then
    */
   change(demand: Demand, ifVersion: Index | null, settle: (outcome: ChangeOutcome) => void): CancelChange {
-    if (this.#stopped !== null) throw this.#stopped;
-    if (kindOf(this.record.access) === 'read-only') throw readOnlyError();
+    this.#checkMayAsk();
     if (this.#member === null || this.#entrance.isJoining) throw noMemberError();
     return this.#member.change(demand, ifVersion, settle);
   }
@@ -295,6 +321,12 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     const storage = this.#init.storageUse();
     const { durability } = this.#init.storage;
     return { phase: this.#phase, signaling: this.#signaling, missing, member, durability, storage, stopped };
+  }
+
+  metrics(): GroupMetrics {
+    const { pending } = this.#proposals;
+    const nothing = { pending, term: 0, commitIndex: 0, appliedIndex: 0 };
+    return { ...(this.#member?.metrics() ?? this.#meter.read(nothing)), traffic: this.#traffic.read() };
   }
 
   get #phase(): GroupFacts['phase'] {
@@ -356,8 +388,12 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     this.#exclude(expelled(exclusion));
   }
 
-  /** False for a message that its link does not vouch for. */
-  received(link: PeerLink, message: GroupMessage): boolean {
+  /**
+   * @param bytes of the frame that it came in
+   * @returns false for a message that its link does not vouch for
+   */
+  received(link: PeerLink, message: GroupMessage, bytes: number): boolean {
+    this.#traffic.received(bytes);
     const { group } = this.record;
     const admission = link.admissionTo(group);
     const sender = senderOf(message);
@@ -404,6 +440,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
         random: this.#random,
         machine,
         proposals: this.#proposals,
+        meter: this.#meter,
         listener: {
           stateChanged: () => {
             listener.stateChanged();
@@ -459,7 +496,10 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
   }
 
   #sendFrame(link: PeerLink, message: GroupMessage, lane: Lane): boolean {
-    return link.send(encodeFrame(this.record.group, message), lane);
+    const frame = this.#traffic.encoded(() => encodeFrame(this.record.group, message));
+    const isTaken = link.send(frame, lane);
+    if (isTaken) this.#traffic.sent(frame.byteLength, lane);
+    return isTaken;
   }
 
   #sendPresence(message: PresenceMessage): boolean {

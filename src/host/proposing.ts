@@ -48,7 +48,10 @@ interface Own<Result> {
 }
 
 export interface ProposingInit<Command, Result> {
-  readonly member: () => Pick<GroupMember<unknown, Command, Result>, 'propose' | 'pending' | 'commandOf'>;
+  readonly member: () => Pick<
+    GroupMember<unknown, Command, Result>,
+    'propose' | 'proposeUpgrade' | 'pending' | 'commandOf'
+  >;
   readonly calls: Calls;
   /** There are others pending than before. */
   readonly changed: () => void;
@@ -84,15 +87,36 @@ export class Proposing<Command, Result> {
   }
 
   propose(command: Command, options: CommandOptions): Proposed<Result> {
-    const { member, calls, changed } = this.#init;
-    const outcome = deferred<Result>();
-    const call = deferred<Result>();
+    return this.#call<Result>(options, (settle, settled) => {
+      const proposal = this.#init.member().propose(command, settle, checkedExpiry(options));
+      this.#own.set(proposal, { id: ++this.#lastId, settled });
+      return proposal;
+    });
+  }
+
+  /** Proposes that the group runs the version of this code. It is no command, and in no list of commands. */
+  upgrade(options: CallOptions): Proposed<void> {
+    return this.#call(options, (settle: (outcome: ProposalOutcome<void>) => void) =>
+      this.#init.member().proposeUpgrade((ending) => {
+        settle(ending.kind === 'applied' ? { ...ending, result: undefined } : ending);
+      }),
+    );
+  }
+
+  /** @param make proposes; `settle` is to be called once, later, with the outcome, which is that of `settled` */
+  #call<Value>(
+    options: CallOptions,
+    make: (settle: (outcome: ProposalOutcome<Value>) => void, settled: Promise<Value>) => Proposal,
+  ): Proposed<Value> {
+    const { calls, changed } = this.#init;
+    const outcome = deferred<Value>();
+    const call = deferred<Value>();
     const settled = outcome.promise;
     // Whoever waits for the call hears of it there.
     settled.catch(() => undefined);
     let proposal: Proposal | null = null;
     let callEnded = (): void => undefined;
-    const settle = (ending: ProposalOutcome<Result>): void => {
+    const settle = (ending: ProposalOutcome<Value>): void => {
       callEnded();
       if (ending.kind === 'applied') {
         outcome.resolve(ending.result);
@@ -116,10 +140,8 @@ export class Proposing<Command, Result> {
       call.reject(new RaftError(code, message, { outcome: 'unknown', cause, settled }));
     };
     try {
-      const expiresInMs = checkedExpiry(options);
       callEnded = calls.watch(options, giveUp);
-      proposal = member().propose(command, settle, expiresInMs);
-      this.#own.set(proposal, { id: ++this.#lastId, settled });
+      proposal = make(settle, settled);
       changed();
     } catch (cause) {
       callEnded();

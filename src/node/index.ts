@@ -20,6 +20,8 @@ export { LevelDatabase, type LevelOptions } from '../storage/level.ts';
 export type { RestoreAs };
 export { type NodeHostListener, type NodeHostOptions, openNodeHost } from './node-host.ts';
 
+export { type MetricsSource, prometheusContentType, prometheusText } from './prometheus.ts';
+
 export interface NodeJoinOptions<State, Command, Result, Value = unknown> extends NodeHostOptions {
   /** What is replicated: the same on every member. */
   readonly machine: MachineDefinition<State, Command, Result>;

@@ -2,6 +2,7 @@
 import { Group } from '../../src/host/group.ts';
 import type { GroupMember } from '../../src/host/group-member.ts';
 import { definePresence } from '../../src/host/presence-definition.ts';
+import { Traffic } from '../../src/host/traffic.ts';
 import type { GroupId } from '../../src/ids.ts';
 import type { MachineDefinition } from '../../src/machine/machine.ts';
 import { readCommand } from '../../src/machine/replicated.ts';
@@ -44,7 +45,7 @@ export class Groups<State, Command, Result> {
 
   /** What a group needs of the member that runs under a name when this is called. */
   #memberOf(name: string): GroupMember<State, Command, Result> {
-    const machine = this.#machine;
+    const machine = this.world.code.get(name) ?? this.#machine;
     const member = this.world.member(name);
     return {
       isFounded: true,
@@ -82,6 +83,7 @@ export class Groups<State, Command, Result> {
         storage: null,
         stopped: member.stopped,
       }),
+      metrics: () => ({ ...member.metrics(), traffic: new Traffic(this.world.clock).read() }),
       presence: new MemberPresence({
         id: member.id,
         clock: this.world.clock,
@@ -90,6 +92,7 @@ export class Groups<State, Command, Result> {
       }),
       logTail: (count) => member.logTail(count),
       propose: (command, settle, expiresInMs) => member.propose(command, settle, expiresInMs),
+      proposeUpgrade: (settle) => member.proposeUpgrade(settle),
       restored: member.restored,
       commandOf: ({ call }) => readCommand(machine, call),
       read: (consistency, settle) => member.read(consistency, settle),
