@@ -1,8 +1,10 @@
 /** What a member counts, and where the time of its commands goes, in virtual time: the figures are exact. */
 import { describe, expect, test } from 'vitest';
+import type { NodeId } from '../../src/core/types.ts';
 import { Histogram } from '../../src/group/histogram.ts';
+import { MemberMeter } from '../../src/group/member-meter.ts';
 import { defineMachine } from '../../src/machine/reducer.ts';
-import { World } from './world.ts';
+import { VirtualClock, World } from './world.ts';
 
 const list = defineMachine({
   name: 'list',
@@ -166,6 +168,22 @@ describe('a member counts', () => {
     const { elections, leaderChanges } = group.member(leader).metrics().counters;
     expect(elections).toBe(0);
     expect(leaderChanges).toBe(1);
+  });
+
+  test('an election once, however often its vote is written, and none that was lost in an earlier run', () => {
+    const meter = new MemberMeter(new VirtualClock());
+    const id = 'a' as NodeId;
+    const counted = (term: number, commit: number): number => {
+      const nothing = { snapshot: null, start: null, truncateFrom: null, entries: [] };
+      meter.writing({ id: 1, hardState: { term, vote: id, commit }, ...nothing }, id);
+      return meter.read({ pending: 0, term, commitIndex: commit, appliedIndex: 0 }).counters.elections;
+    };
+    // It stood in term 3, and somebody else won: the commit index is saved beside the same vote.
+    meter.begin({ term: 3, vote: id, commit: 0 });
+    expect(counted(3, 1)).toBe(0);
+    expect(counted(4, 1)).toBe(1);
+    expect(counted(4, 2)).toBe(1);
+    expect(counted(6, 2)).toBe(2);
   });
 
   test('snapshots that it took, and those that it was sent', () => {
