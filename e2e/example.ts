@@ -9,11 +9,12 @@ import { at } from './browser.ts';
 /** The address of the signaling server in the example: where `npm start` has it. */
 const startAddress = 'ws://127.0.0.1:8787';
 
-/** The first block of code in the README in this language. */
-function readmeBlock(language: string): string {
-  const [, block] =
-    new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(readFileSync(at('README.md'), 'utf8')) ?? [];
-  if (block === undefined) throw new Error(`the README has no example in ${language}`);
+/** The first block of code in the README in this language, or the first behind these words. */
+function readmeBlock(language: string, words = ''): string {
+  const readme = readFileSync(at('README.md'), 'utf8');
+  const behind = readme.slice(Math.max(0, readme.indexOf(words)));
+  const [, block] = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(behind) ?? [];
+  if (block === undefined || !readme.includes(words)) throw new Error(`the README has no example in ${language}`);
   return block;
 }
 
@@ -44,7 +45,7 @@ export function servesExample(signaling: string): Plugin {
 
 const modules: Readonly<Record<string, () => string>> = {
   'Counter.svelte': () => readmeBlock('svelte'),
-  'plain.js': () => `export default (group, document) => {\n${readmeBlock('js')}};`,
+  'plain.js': () => `export default (group, document) => {\n${readmeBlock('js', 'Without a framework')}};`,
 };
 
 /** The short examples, as modules `virtual:readme/...`. */
