@@ -145,7 +145,10 @@ export class BoundsChecker {
     const { entries, bytes } = this.#limits.snapshots;
     const { count, bytes: size } = run.sinceSnapshot;
     const bytesDue = snapshotsDue * Math.max(bytes, snapshot?.bytes ?? 0);
-    if (count < snapshotsDue * entries && size < bytesDue) return;
+    const wasDue = run.isSnapshotDue;
+    run.isSnapshotDue = count >= snapshotsDue * entries || size >= bytesDue;
+    // What was applied just now may be seen before the machine has it.
+    if (!run.isSnapshotDue || !wasDue) return;
     if (home.isKeepingSnapshot || firstBeingSent(run) < Number.POSITIVE_INFINITY) return;
     this.#accuse('L6', `${id} has applied ${count} entries, ${size} bytes, since its snapshot, and takes none`);
   }

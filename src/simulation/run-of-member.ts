@@ -38,6 +38,8 @@ export class Run {
   /** The newest durable snapshot, and what was applied since. */
   snapshot: Snapshot | null;
   readonly sinceSnapshot: Tally = new Tally();
+  /** Whether that was enough for another one when it was last looked at. */
+  isSnapshotDue = false;
   /** How much of what is applied is counted there. */
   counted: Index;
 

@@ -135,15 +135,20 @@ describe('the checker of bounds', () => {
 
   it('invariant L6 accuses a member that applies on and on, and takes no snapshot', () => {
     const snapshots = { entries: 10, bytes: 1_000_000 };
+    let isLate = true;
     const settle = (applied: number, more: Picture = {}, limits: Partial<Limits> = { snapshots }) => {
       const run = withLog(applied, 0, 0, more);
-      // It began with nothing.
+      // It began with nothing, and was seen to be late once before.
       run.counted = 0;
+      run.isSnapshotDue = isLate;
       return () => {
         checkerWith({}, limits).settled(run);
       };
     };
     expect(settle(19)).not.toThrow();
+    isLate = false;
+    expect(settle(20)).not.toThrow();
+    isLate = true;
     expect(settle(20)).toThrow('L6: n1 has applied 20 entries');
     expect(settle(20, { home: { isKeepingSnapshot: true } })).not.toThrow();
     expect(settle(20, { raft: sending(1) })).not.toThrow();
