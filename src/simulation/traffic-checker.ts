@@ -131,7 +131,7 @@ function count(healed: LivenessGroup, demand: Demand, pass: () => void): string 
     parts: counts.get('InstallSnapshot') ?? 0,
     late: network.late - before.late,
     snapshots: watcher.snapshots - before.snapshots,
-    strangers: demand.operations === 0 ? 0 : strangers(healed),
+    strangers: demand.operations === 0 ? 0 : strangers(healed, running),
   };
   for (const [name, { kinds, most }] of Object.entries(groupsOf(healed))) {
     const sent = kinds.reduce((sum, kind) => sum + (counts.get(kind) ?? 0) - (earlier.get(kind) ?? 0), 0);
@@ -141,9 +141,9 @@ function count(healed: LivenessGroup, demand: Demand, pass: () => void): string 
   return null;
 }
 
-function strangers(healed: LivenessGroup): number {
+function strangers(healed: LivenessGroup, running: ReadonlySet<AnyProcess>): number {
   const known = new Set(members(healed));
-  return healed.group.processes.filter((process) => process.isRunning && !known.has(process)).length;
+  return [...running].filter((process) => !known.has(process)).length;
 }
 
 /** Entries that the member furthest behind has not acknowledged. */
