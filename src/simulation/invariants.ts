@@ -195,7 +195,12 @@ export class Invariants {
       if (isBack) this.#accuse('S7', `the term or vote on the disk of ${id} goes back`);
     }
     const cut = truncateFrom ?? Number.POSITIVE_INFINITY;
+    // What the leader of a later term has committed may be cut by an earlier leader, from the disk of whoever has not come to that
+    // term: the quorum that committed it does without this disk.
+    const newest = entries.at(-1)?.term ?? 0;
+    const term = Math.max(disk.hardState.term, newest);
     for (let index = cut; index <= Math.min(disk.lastIndex, this.committed); index++) {
+      if ((this.#committedIn[index] ?? 0) > term) continue;
       const isLost = disk.termAt(index) === this.#committed[index] && index > (start?.index ?? 0);
       const isWritten = entries.some((entry) => entry.index === index && entry.term === this.#committed[index]);
       if (isLost && !isWritten) this.#accuse('S7', `${id} cuts the committed entry ${index} from its disk`);
