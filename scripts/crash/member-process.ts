@@ -18,9 +18,16 @@ const list = defineMachine({
   apply: (state: readonly string[], command: string) => ({ state: [...state, command], result: state.length + 1 }),
 });
 
-/** At once, and not through a buffer that dies with us. */
+/** At once, and not through a buffer that dies with us; a state is more than a pipe takes at a time. */
 function say(said: Said): void {
-  writeSync(1, `${JSON.stringify(said)}\n`);
+  const line = Buffer.from(`${JSON.stringify(said)}\n`);
+  for (let written = 0; written < line.byteLength;) {
+    try {
+      written += writeSync(1, line, written);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
+  }
 }
 
 const host = await openNodeHost({ database: await LevelDatabase.open(directory) });
