@@ -29,7 +29,7 @@ export function handleAppendEntries(replica: Replica, message: AppendEntries): v
     );
   }
   if (rules.isKnownToAgree({ index: prevIndex, commit: log.commit })) {
-    replica.sendWhenDurable(answer(replica, message.from, log.commit, null));
+    agree(replica, message, log.commit);
     return;
   }
   if (!rules.extendsLog({ prevTerm, ownTermAtPrev: log.termAt(prevIndex) })) {
@@ -43,7 +43,11 @@ export function handleAppendEntries(replica: Replica, message: AppendEntries): v
   if (rules.isConflict({ ownTerm: log.termAt(next), sentTerm: missing?.term })) replica.truncate(next);
   if (missing !== undefined) log.append(entries.slice(missing.index - prevIndex - 1));
   commitTo(replica, rules.followerCommit({ leaderCommit: message.commit, verified }));
-  replica.sendWhenDurable(answer(replica, message.from, verified, null));
+  agree(replica, message, verified);
+}
+
+function agree(replica: Replica, { from, needsNoAnswer }: AppendEntries, index: Index): void {
+  if (needsNoAnswer !== true) replica.sendWhenDurable(answer(replica, from, index, null));
 }
 
 function answer(

@@ -53,7 +53,7 @@ function isDue(replica: Replica, to: NodeId, progress: Progress): boolean {
   if (log.termAt(progress.next - 1) === undefined) {
     return progress.recentlyActive && snapshotFor(replica, to) !== null;
   }
-  return wantsWord(replica, progress) || (!progress.paused && progress.next <= lastFor(replica, to));
+  return wordFor(replica, progress) !== null || (!progress.paused && progress.next <= lastFor(replica, to));
 }
 
 /**
@@ -75,9 +75,12 @@ function maySend(progress: Progress): boolean {
   return progress.state === 'replicate' || (progress.state === 'probe' && !progress.paused);
 }
 
-/** Whether an append would be of use that carries nothing. */
-function wantsWord({ log }: Replica, progress: Progress): boolean {
-  return progress.nudge || (!progress.paused && progress.wantsCommit(log.commit));
+/** What an append would be good for that carries no entries: to ask how far the member is, or to tell it the commit index. */
+type Word = 'question' | 'news';
+
+function wordFor({ log }: Replica, progress: Progress): Word | null {
+  if (progress.nudge) return 'question';
+  return !progress.paused && progress.wantsCommit(log.commit) ? 'news' : null;
 }
 
 /** Builds whatever is to go to the members: a round for reads that wait, and the appends that members are ready for. */
@@ -87,13 +90,12 @@ export function sendToMembers(replica: Replica, leader: Leader): void {
   for (const [to, progress] of leader.progress) {
     if (!progress.dirty || to === replica.id) continue;
     progress.dirty = false;
-    let evenIfEmpty = wantsWord(replica, progress);
+    const word = wordFor(replica, progress);
     progress.nudge = false;
-    let sent = sendAppend(replica, to, progress, evenIfEmpty, batch);
+    let sent = sendAppend(replica, to, progress, word, batch);
     while (sent !== null) {
       batch = sent;
-      evenIfEmpty = false;
-      sent = sendAppend(replica, to, progress, evenIfEmpty, batch);
+      sent = sendAppend(replica, to, progress, null, batch);
     }
   }
 }
@@ -118,11 +120,12 @@ function batchFor({ log, options }: Replica, first: Index, last: Index, built: B
 /** A member that leaves is told so, if it takes what is sent (M12). */
 export function sendFarewell(replica: Replica, to: NodeId, progress: Progress): void {
   progress.allowNext();
-  sendAppend(replica, to, progress, true, null);
+  sendAppend(replica, to, progress, 'question', null);
 }
 
 /**
  * Sends one append if there is anything to send and room for it.
+ * @param word why it goes out even without entries
  * @param built a batch that may fit, built since the log last changed
  * @returns what was sent, null if nothing was
  */
@@ -130,7 +133,7 @@ function sendAppend(
   replica: Replica,
   to: NodeId,
   progress: Progress,
-  evenIfEmpty: boolean,
+  word: Word | null,
   built: Batch | null,
 ): Batch | null {
   if (!maySend(progress)) return null;
@@ -144,7 +147,9 @@ function sendAppend(
   // R15: a full window still lets an empty append through, whose answer shows what was lost.
   const batch = progress.paused ? noBatch : batchFor(replica, progress.next, lastFor(replica, to), built);
   const { entries, bytes } = batch;
-  if (entries.length === 0 && !evenIfEmpty) return null;
+  if (entries.length === 0 && word === null) return null;
+  // A probe is there for its answer, whatever it tells.
+  const needsNoAnswer = entries.length === 0 && word === 'news' && progress.state === 'replicate';
   replica.send({
     kind: 'AppendEntries',
     from: replica.id,
@@ -154,6 +159,7 @@ function sendAppend(
     prevTerm,
     entries: replica.configuration.witnesses.includes(to) ? entries.map(withoutCommand) : entries,
     commit: log.commit,
+    ...(needsNoAnswer && { needsNoAnswer }),
   });
   progress.sent(entries.length, bytes);
   progress.sentCommit(log.commit);

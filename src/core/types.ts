@@ -145,6 +145,8 @@ export interface AppendEntries extends Envelope {
   readonly prevTerm: Term;
   readonly entries: readonly Entry[];
   readonly commit: Index;
+  /** It brings nothing but the commit index: whoever agrees need not say so. A refusal is told as ever (R13). */
+  readonly needsNoAnswer?: true;
 }
 
 /** The entry nearest to a conflict that may still agree: where the leader should probe next. */

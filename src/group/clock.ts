@@ -8,4 +8,6 @@ export interface Clock {
   every(milliseconds: number, callback: () => void): () => void;
   /** Calls back once the present event is dealt with, before the next one. */
   defer(callback: () => void): void;
+  /** Calls back in an event of its own, behind those that wait already. Perhaps never, once the clock is closed. */
+  later(callback: () => void): void;
 }

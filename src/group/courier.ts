@@ -3,7 +3,7 @@
  * others, which it takes into the log.
  */
 import type { Raft } from '../core/raft.ts';
-import type { NodeId, Term } from '../core/types.ts';
+import type { Index, NodeId, Term } from '../core/types.ts';
 import { type Outcome, RaftError } from '../errors.ts';
 import { encodeEnvelope, type SessionId } from '../machine/envelope.ts';
 import type { Propose, ProposeRefused, RefusalReason } from '../transport/messages.ts';
@@ -51,6 +51,8 @@ export class Courier<Result> {
   #ticksSinceShipment = 0;
   #ticksToWait = 0;
   #intake = new Intake(0);
+  /** Of each other member, the last entry with a command of its, until it is told that this is committed. */
+  readonly #awaited = new Map<NodeId, Index>();
   /** The leadership that our commands went to, to send them again to the next. */
   #shippedTo: { readonly leader: NodeId | null; readonly term: Term } = { leader: null, term: 0 };
 
@@ -139,7 +141,10 @@ export class Courier<Result> {
   /** Takes commands into the log, if we lead; says why not. */
   #take({ session, sequence, known: outcomesKnown, commands }: Shipment, proposer: NodeId): RefusalReason | null {
     if (this.#raft.role !== 'leader') return 'not-leader';
-    if (this.#intake.term !== this.#raft.term) this.#intake = new Intake(this.#raft.term);
+    if (this.#intake.term !== this.#raft.term) {
+      this.#intake = new Intake(this.#raft.term);
+      this.#awaited.clear();
+    }
     const known = this.#intake.known(session, sequence, this.#machine.lastOf(session));
     if (known === null) return 'early';
     const time = Math.max(0, Math.floor(this.#clock.wallTime()));
@@ -149,9 +154,18 @@ export class Courier<Result> {
         encodeEnvelope({ time, proposer, session, sequence: sequence + known + i, known: outcomesKnown, call }),
       );
     if (envelopes.length === 0) return null;
-    if (!this.#raft.propose(envelopes).accepted) return 'busy';
+    const proposed = this.#raft.propose(envelopes);
+    if (!proposed.accepted) return 'busy';
     this.#intake.took(session, sequence, sequence + commands.length);
+    if (proposer !== this.#id) this.#awaited.set(proposer, proposed.lastIndex);
     return null;
+  }
+
+  /** Whether a member waits for the commit of commands that it sent us. Each that it is told of is asked about once. */
+  awaits(member: NodeId, commit: Index): boolean {
+    const last = this.#awaited.get(member);
+    if (last !== undefined && last <= commit) this.#awaited.delete(member);
+    return last !== undefined;
   }
 
   /** Another member has commands for the leader. One that is larger than it could have proposed is a fault of its own. */

@@ -49,7 +49,7 @@ import { Peers } from './peers.ts';
 import type { Proposal, ProposalOutcome, RestoredProposal } from './pending.ts';
 import { newProposals, type Proposals } from './proposals.ts';
 import { type ReadOutcome, Reads } from './reads.ts';
-import { sendMessages } from './sending.ts';
+import { Sending } from './sending.ts';
 import { Snapshots } from './snapshots.ts';
 import { Writer } from './writer.ts';
 
@@ -95,6 +95,7 @@ export class Member<State, Command, Result> {
   readonly #reads: Reads;
   readonly #snapshots: Snapshots;
   readonly #writer: Writer;
+  readonly #sending: Sending;
   readonly #peers: Peers;
   readonly #pacer: Pacer;
   readonly #listener: MemberListener;
@@ -205,6 +206,16 @@ export class Member<State, Command, Result> {
       untilCaughtUp: (done) => {
         this.#untilCaughtUp(done);
       },
+    });
+    this.#sending = new Sending({
+      raft: this.#raft,
+      transport,
+      later: (action) => {
+        clock.later(() => {
+          this.#react(action);
+        });
+      },
+      isAwaited: (news) => this.#courier.awaits(news.to, news.commit),
     });
     this.#pacer = new Pacer(tickMs, Math.max(1, Math.floor(electionTicks / 2)), clock.now());
     this.#stopTicking = clock.every(tickMs, () => {
@@ -613,7 +624,7 @@ export class Member<State, Command, Result> {
       this.#meter.writing(write, this.id);
       this.#writer.write(write);
     }
-    sendMessages(this.#raft, this.#transport, messages);
+    this.#sending.send(messages);
     for (const read of snapshotReads) this.#snapshots.read(read);
     // The state is what it was when these were handed out; what is committed comes after them.
     this.#reads.ready(reads);

@@ -24,8 +24,12 @@ export class WorkerClock implements Clock {
   #worker: Worker | null = null;
   #last = 0;
   readonly #ticking = new Map<number, Ticking>();
+  /** Messages to ourselves: unlike timers they are neither late nor throttled. */
+  readonly #turns = new MessageChannel();
+  readonly #later: (() => void)[] = [];
 
   constructor() {
+    this.#turns.port1.onmessage = () => this.#later.shift()?.();
     try {
       const url = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }));
       this.#worker = new Worker(url, { name: 'flotilla-clock' });
@@ -71,8 +75,14 @@ export class WorkerClock implements Clock {
     queueMicrotask(callback);
   }
 
+  later(callback: () => void): void {
+    this.#later.push(callback);
+    this.#turns.port2.postMessage(null);
+  }
+
   /** Ends all timers. */
   close(): void {
+    this.#turns.port1.close();
     this.#worker?.terminate();
     this.#worker = null;
     for (const { timer } of this.#ticking.values()) clearInterval(timer);

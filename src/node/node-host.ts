@@ -56,6 +56,10 @@ class NodeClock implements Clock {
     queueMicrotask(callback);
   }
 
+  later(callback: () => void): void {
+    setImmediate(callback);
+  }
+
   close(): void {
     for (const timer of this.#timers) clearInterval(timer);
   }

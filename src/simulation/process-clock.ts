@@ -90,6 +90,12 @@ export class ProcessClock implements Clock {
     this.#deferred.push(callback);
   }
 
+  later(callback: () => void): void {
+    this.#queue.after(0, () => {
+      this.#run(callback);
+    });
+  }
+
   /** Runs what was deferred, at the end of an event. */
   settle(): void {
     // What is deferred meanwhile has its turn in the same round.

@@ -3,13 +3,10 @@
  * an entry goes to each member once, and so does the news that it is committed; a round of heartbeats goes out each
  * interval, and for each read; whoever is at rest says nothing else.
  */
-import type { MemberMessage } from '../transport/messages.ts';
 import type { AnyProcess } from './fault-context.ts';
-import type { Counts } from './watcher.ts';
+import type { Counts, MessageKind } from './watcher.ts';
 import { healedDelayMs } from './faults.ts';
 import { type LivenessGroup, longestElectionMs, members } from './liveness.ts';
-
-type Kind = MemberMessage['kind'];
 
 /** What clients ask for. */
 export interface Demand {
@@ -42,7 +39,9 @@ interface Causes {
   readonly strangers: number;
 }
 
-type Groups = Readonly<Record<string, { readonly kinds: readonly Kind[]; readonly most: (of: Causes) => number }>>;
+type Groups = Readonly<
+  Record<string, { readonly kinds: readonly MessageKind[]; readonly most: (of: Causes) => number }>
+>;
 
 /** So many entries are committed while messages are counted; and an election timeout passes, or more. */
 const entriesCounted = 10;
@@ -158,10 +157,10 @@ function groupsOf({ group }: LivenessGroup): Groups {
   const { heartbeatTicks, electionTicks } = group.limits.raft;
   const rounds = ({ ticks, reads }: Causes): number => Math.ceil(ticks / heartbeatTicks) + reads;
   const heartbeats = (of: Causes): number => of.others * rounds(of) + of.late;
-  // An entry, the news that it is committed, and after a heartbeat a question to whoever has not acknowledged all.
+  // After a heartbeat whoever has not acknowledged all is asked.
   const appends = (of: Causes): number => {
     const questions = of.entries > 0 ? of.answers : 0;
-    return 2 * of.others * of.entries + questions + 2 * of.late;
+    return of.others * of.entries + questions + 2 * of.late;
   };
   const unasked = ({ late, strangers: some, processes }: Causes): number => late + 2 * some * processes;
   // Refused by a leader that has too much to do, a member tries again after two ticks.
@@ -170,6 +169,7 @@ function groupsOf({ group }: LivenessGroup): Groups {
     heartbeats: { kinds: ['Heartbeat'], most: heartbeats },
     'answers to heartbeats': { kinds: ['HeartbeatResponse'], most: heartbeats },
     appends: { kinds: ['AppendEntries'], most: appends },
+    'news of commits': { kinds: ['News'], most: ({ others, entries, late }) => others * entries + late },
     acknowledgements: { kinds: ['AppendEntriesResponse'], most: (of) => of.appends + of.parts + of.late },
     'questions for reads': { kinds: ['ReadIndex'], most: ({ reads, late }) => reads + late },
     'answers for reads': { kinds: ['ReadIndexResponse'], most: ({ reads, late }) => reads + late },

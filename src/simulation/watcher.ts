@@ -19,7 +19,14 @@ import { TraceHash } from './trace-hash.ts';
 import type { Accuse } from './violation.ts';
 
 /** Messages by kind, that were sent while somebody counted. */
-export type Counts = Map<MemberMessage['kind'], number>;
+export type Counts = Map<MessageKind, number>;
+
+/** The kinds of messages; an append that tells the commit index alone, and is not answered, is `News`. */
+export type MessageKind = MemberMessage['kind'] | 'News';
+
+function kindOf(message: MemberMessage): MessageKind {
+  return message.kind === 'AppendEntries' && message.needsNoAnswer === true ? 'News' : message.kind;
+}
 
 export interface WatcherInit<State, Command> {
   readonly accuse: Accuse;
@@ -169,7 +176,8 @@ export class Watcher<State, Command, Result> {
   }
 
   /** A link has taken a message. */
-  sent({ kind }: MemberMessage): void {
+  sent(message: MemberMessage): void {
+    const kind = kindOf(message);
     this.counts?.set(kind, (this.counts.get(kind) ?? 0) + 1);
   }
 

@@ -21,7 +21,7 @@ import type { GroupMessage } from './messages.ts';
 export const wireMajor = 3;
 
 /** Counts up with fields and kinds that older code can do without, and ignores. Told in the handshake. */
-export const wireMinor = 2;
+export const wireMinor = 3;
 
 /** Since this minor version members know `Presence`. */
 export const presenceMinor = 1;

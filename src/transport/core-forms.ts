@@ -90,16 +90,19 @@ export const coreForms: Forms<MessageKind> = {
   },
   AppendEntries: {
     number: 5,
-    write: ({ from, to, term, prevIndex, prevTerm, commit, entries }) => {
+    write: ({ from, to, term, prevIndex, prevTerm, commit, entries, needsNoAnswer }) => {
       const fields: unknown[] = [from, to, term, prevIndex, prevTerm, commit, entries.length];
       for (const entry of entries) fields.push(entry.term, entryKinds.indexOf(entry.kind), entry.data);
+      if (needsNoAnswer === true) fields.push(true);
       return fields;
     },
     read: (fields) => {
       const [from, to, term] = [fields.text(isNodeId), fields.text(isNodeId), fields.integer()];
       const [prevIndex, prevTerm, commit] = [fields.integer(), fields.integer(0, term), fields.integer()];
       const entries = readEntries(fields, prevIndex, prevTerm, term);
-      return { kind: 'AppendEntries', from, to, term, prevIndex, prevTerm, commit, entries };
+      const append = { kind: 'AppendEntries', from, to, term, prevIndex, prevTerm, commit, entries } as const;
+      // Before minor version 3 there was no such field.
+      return fields.remaining > 0 && fields.boolean() ? { ...append, needsNoAnswer: true } : append;
     },
   },
   AppendEntriesResponse: {

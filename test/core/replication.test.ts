@@ -419,6 +419,49 @@ describe('a leader', () => {
     cluster.tick(2);
     expect(cluster.member('b').status.commit).toBe(3);
   });
+
+  test('R19 asks for no answer when it tells the commit index alone, and R13 hears of a gap all the same', () => {
+    const cluster = new Cluster();
+    cluster.campaign('a');
+    cluster.propose('a', 'x');
+    cluster.work('a');
+    cluster.deliver(...cluster.take(ofKind('AppendEntries')));
+    cluster.deliver(...cluster.take(ofKind('AppendEntriesResponse')));
+    const news = cluster.take(ofKind('AppendEntries'));
+    expect(news).toMatchObject([
+      { entries: [], needsNoAnswer: true },
+      { entries: [], needsNoAnswer: true },
+    ]);
+    cluster.deliver(...news);
+    expect(cluster.take(ofKind('AppendEntriesResponse'))).toEqual([]);
+    expect(cluster.member('b').status.commit).toBe(2);
+
+    // `c` acknowledges `y` and `b` never gets it: the news that it is committed shows the gap.
+    cluster.propose('a', 'y');
+    cluster.work('a');
+    cluster.take(to('b'));
+    cluster.deliver(...cluster.take(to('c')));
+    cluster.deliver(...cluster.take(ofKind('AppendEntriesResponse')));
+    cluster.deliver(...cluster.take(to('b')));
+    expect(cluster.take(ofKind('AppendEntriesResponse'))).toMatchObject([{ from: node('b'), conflict: { index: 2 } }]);
+  });
+
+  test('R16 asks a member that it probes for an answer, whatever else it has to tell', () => {
+    const cluster = new Cluster();
+    cluster.campaign('a');
+    cluster.propose('a', 'x');
+    cluster.work('a');
+    cluster.deliver(...cluster.take(ofKind('AppendEntries')));
+    const acknowledgements = cluster.take(ofKind('AppendEntriesResponse'));
+    cluster.deliver(...acknowledgements.filter(({ from }) => from === node('b')));
+    cluster.take(to('b'));
+    cluster.member('a').raft.reportUnreachable(node('b'));
+    cluster.tick(2);
+    const probes = cluster.take((message) => message.kind === 'AppendEntries' && message.to === node('b'));
+    for (const probe of probes) expect(probe).not.toHaveProperty('needsNoAnswer');
+    cluster.tick(4);
+    expect(cluster.member('a').status.progress.get(node('b'))).toMatchObject({ state: 'replicate' });
+  });
 });
 
 describe('what is committed', () => {

@@ -198,6 +198,9 @@ describe('the pace', () => {
         defer: (run) => {
           run();
         },
+        later: (run) => {
+          run();
+        },
       },
       timing: defaultPresenceTiming,
       send: () => sent.push(now) > 0,

@@ -29,6 +29,7 @@ function groupWith(updated: readonly string[], options = {}): Group {
   const group: Group = new World<readonly string[], string, number>(older, ['a', 'b', 'c'], options);
   group.elect();
   done(group, 'a', 'old');
+  group.clock.until(() => ['a', 'b', 'c'].every((name) => group.member(name).state.length === 1), 'all to know of it');
   for (const name of updated) reopenWith(group, name, newer);
   group.elect();
   return group;

@@ -67,6 +67,10 @@ export class VirtualClock implements Clock {
     this.#deferred.push(callback);
   }
 
+  later(callback: () => void): void {
+    this.after(0, callback);
+  }
+
   settle(): void {
     for (let run = this.#deferred.shift(); run !== undefined; run = this.#deferred.shift()) run();
   }

@@ -23,13 +23,18 @@ const writes: Script<Registers, RegisterCommand, KeyValueOutput> = {
   },
 };
 
+/** What says the same, and is not taken for the same before it is sent. */
+function again(message: Message): Message {
+  return message.kind === 'AppendEntriesResponse' ? { ...message, index: message.index - 1 } : message;
+}
+
 /** A calm group at work, whose members send twice whatever `isSaidTwice` says. */
 function groupThatRepeats(isSaidTwice: (message: Message) => boolean) {
   class Repeats extends Raft {
     override ready(): Ready | null {
       const ready = super.ready();
       if (ready === null) return null;
-      const messages = ready.messages.flatMap((message) => (isSaidTwice(message) ? [message, message] : [message]));
+      const messages = ready.messages.flatMap((message) => (isSaidTwice(message) ? [message, again(message)] : [message]));
       return { ...ready, messages };
     }
   }

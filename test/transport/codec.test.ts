@@ -25,15 +25,17 @@ const appendEntries = fc
     prevTerm: fc.nat(),
     commit: number,
     payloads: fc.array(data, { minLength: 20, maxLength: 20 }),
+    needsAnswer: fc.boolean(),
   })
-  .map(({ terms, payloads, ...rest }) => {
+  .map(({ terms, payloads, needsAnswer, ...rest }) => {
     let term = rest.prevTerm;
     const entries = terms.map((step, i): Entry => {
       term += step;
       const kind = (['command', 'empty', 'configuration'] as const)[step] ?? 'command';
       return { index: rest.prevIndex + 1 + i, term, kind, data: payloads[i] ?? new Uint8Array() };
     });
-    return { kind: 'AppendEntries' as const, ...rest, term, entries };
+    const append = { kind: 'AppendEntries' as const, ...rest, term, entries };
+    return needsAnswer ? append : { ...append, needsNoAnswer: true as const };
   });
 
 const ids = fc.array(id);
