@@ -108,3 +108,8 @@ export class RaftError extends Error {
     this.firstIndex = firstIndex ?? null;
   }
 }
+
+/** What ends many calls at once gives each of them an error of its own, which says whether that one may have had an effect. */
+export function endingWith({ code, message, cause }: RaftError): (outcome: Outcome) => RaftError {
+  return (outcome) => new RaftError(code, message, { outcome, cause });
+}

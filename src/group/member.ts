@@ -28,7 +28,7 @@ import {
   type NodeId,
   type PersistentState,
 } from '../core/types.ts';
-import { type Outcome, RaftError, type RaftErrorCode } from '../errors.ts';
+import { endingWith, RaftError, type RaftErrorCode } from '../errors.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import { type CommittedCommand, ReplicatedMachine, upgradeRequired } from '../machine/replicated.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -514,8 +514,7 @@ export class Member<State, Command, Result> {
     this.#stopped = reason;
     this.#stopTicking();
     this.#storage.close();
-    const ended = (outcome: Outcome): RaftError =>
-      new RaftError(reason.code, reason.message, { outcome, cause: reason.cause });
+    const ended = endingWith(reason);
     this.#proposals.failAll(ended, !endings.includes(reason.code));
     this.#changes.failAll(ended);
     this.#reads.failAll(reason);
@@ -677,7 +676,7 @@ export class Member<State, Command, Result> {
     this.#outgrownAt = at;
     this.#snapshots.end();
     this.#raft.standAside();
-    this.#proposals.failWhatCannotWait((outcome) => new RaftError(error.code, error.message, { outcome }), true);
+    this.#proposals.failWhatCannotWait(endingWith(error), true);
     this.#reads.failAll(error);
   }
 

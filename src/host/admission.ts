@@ -1,10 +1,10 @@
-/** Who may be in a group, and what those who may only read may say in it. */
-import { exclusionOf } from '../core/exclusions.ts';
+/** Who may be in a group, in whose name those who are may speak, and what those who may only read may say. */
+import { type Exclusion as CommittedExclusion, exclusionOf } from '../core/exclusions.ts';
 import type { Configuration, NodeId } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import type { HostId } from '../ids.ts';
-import type { GroupMessage } from '../transport/messages.ts';
-import type { Exclusion } from '../transport/transport.ts';
+import type { GroupMessage, JoiningMessage } from '../transport/messages.ts';
+import type { Admission, Exclusion } from '../transport/transport.ts';
 
 /** How the ids of all members begin that a host has, had, or will have. */
 export function prefixOf(host: HostId): string {
@@ -14,7 +14,11 @@ export function prefixOf(host: HostId): string {
 /** What the group has committed about somebody who wants to be in it as this member; null for whoever may. */
 export function committedExclusion(configuration: Configuration, member: NodeId): Exclusion | null {
   const exclusion = exclusionOf(configuration, member);
-  if (exclusion === null) return null;
+  return exclusion && asRefusal(exclusion);
+}
+
+/** As what somebody is refused whom the group has shut out. */
+export function asRefusal(exclusion: CommittedExclusion): Exclusion {
   return exclusion === 'banned' ? 'banned-key' : 'removed-incarnation';
 }
 
@@ -23,6 +27,16 @@ export function expelled(exclusion: Exclusion): RaftError {
   return exclusion === 'banned-key'
     ? new RaftError('BANNED', 'the group has banned this host: ask its members to lift that')
     : new RaftError('REMOVED', 'this member was removed from the group: forget it here, then join as another one');
+}
+
+export function isJoiningMessage(message: GroupMessage): message is JoiningMessage {
+  return message.kind === 'Join' || message.kind === 'Founded' || message.kind === 'JoinRefused';
+}
+
+/** Whether a message is from whom it says, if it says that, as the link vouches that it came over. */
+export function isVouchedFor(message: GroupMessage, { member }: Admission): boolean {
+  if (!isJoiningMessage(message)) return message.from === member;
+  return message.kind !== 'Join' || message.member === member;
 }
 
 /**

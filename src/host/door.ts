@@ -7,8 +7,9 @@ import type { RoleName } from '../core/trace.ts';
 import type { Clock } from '../group/clock.ts';
 import type { NewcomerKind } from '../group/newcomers.ts';
 import type { GroupId } from '../ids.ts';
-import type { Admission, Exclusion, PeerLink } from '../transport/transport.ts';
+import type { Admission, Exclusion } from '../transport/transport.ts';
 import { committedExclusion } from './admission.ts';
+import type { Seat } from './seats.ts';
 
 /**
  * Whoever is shut out while it is inside is put out so much later: it may still hear from the log that it is, and hand over
@@ -23,20 +24,14 @@ export interface Doorkeeper {
   admit(id: NodeId, kind: NewcomerKind): boolean;
 }
 
-/** A link, and as whom the host at its other end is in the group. */
-export interface Seat {
-  readonly link: PeerLink;
-  readonly admission: Admission;
-}
-
 export class Door {
   readonly #group: GroupId;
   readonly #keeper: Doorkeeper;
-  readonly #seats: () => Iterable<Seat>;
+  readonly #seats: Iterable<Seat>;
   readonly #clock: Clock;
   #reviewed: Configuration | null = null;
 
-  constructor(group: GroupId, keeper: Doorkeeper, seats: () => Iterable<Seat>, clock: Clock) {
+  constructor(group: GroupId, keeper: Doorkeeper, seats: Iterable<Seat>, clock: Clock) {
     this.#group = group;
     this.#keeper = keeper;
     this.#seats = seats;
@@ -59,7 +54,7 @@ export class Door {
     const { configuration } = this.#keeper;
     if (configuration === this.#reviewed) return;
     this.#reviewed = configuration;
-    if ([...this.#seats()].every(({ admission }) => this.mayEnter(admission.member) === null)) return;
+    if ([...this.#seats].every(({ admission }) => this.mayEnter(admission.member) === null)) return;
     const stop = this.#clock.every(farewellMs, () => {
       stop();
       this.#putOut();
@@ -67,7 +62,7 @@ export class Door {
   }
 
   #putOut(): void {
-    for (const { link, admission } of [...this.#seats()]) {
+    for (const { link, admission } of [...this.#seats]) {
       const exclusion = this.mayEnter(admission.member);
       if (exclusion !== null) link.refuse(this.#group, exclusion, 'that was committed by the group');
     }
@@ -77,7 +72,7 @@ export class Door {
   #raiseReaders(): void {
     const { role, configuration } = this.#keeper;
     if (role !== 'leader' || configuration.readers.length === 0) return;
-    for (const { admission } of this.#seats()) {
+    for (const { admission } of this.#seats) {
       const { member, kind } = admission;
       if (kind === 'full' && configuration.readers.includes(member)) this.#keeper.admit(member, 'learner');
     }

@@ -13,8 +13,8 @@ import type { HostId } from '../ids.ts';
 import type { GroupRecord } from '../storage/database.ts';
 import type { Founded, Join, JoiningMessage, JoinRefusal } from '../transport/messages.ts';
 import type { Admission, PeerLink } from '../transport/transport.ts';
-import type { Seat } from './door.ts';
 import { Founding } from './founding.ts';
+import type { Seat } from './seats.ts';
 
 /** How often whoever is not let in yet asks for it: leaders change, and are busy. */
 const askEveryMs = 1000;
@@ -22,7 +22,7 @@ const askEveryMs = 1000;
 export interface EntranceInit {
   readonly record: GroupRecord;
   readonly clock: Clock;
-  readonly seats: () => Iterable<Seat>;
+  readonly seats: Iterable<Seat>;
   /** Our member; null before it has begun. */
   readonly member: () => { readonly configuration: Configuration; readonly exclusion: Exclusion | null } | null;
   /** There is no member at work here any more. */
@@ -50,7 +50,7 @@ export class Entrance {
     this.#founding = new Founding(init.record);
     const stop = init.clock.every(askEveryMs, () => {
       if (!this.isJoining) stop();
-      else for (const { link } of init.seats()) this.#ask(link);
+      else for (const { link } of init.seats) this.#ask(link);
     });
     this.#stopAsking = stop;
   }
@@ -134,7 +134,7 @@ export class Entrance {
   /** Everybody tells of the founding, not the founder alone: it may be gone, or out of reach, before all have heard it. */
   tellFounded(): void {
     if (this.#founders.length === 0) return;
-    for (const { link } of this.#init.seats()) this.#init.send(link, { kind: 'Founded', voters: this.#founders });
+    for (const { link } of this.#init.seats) this.#init.send(link, { kind: 'Founded', voters: this.#founders });
   }
 
   close(): void {

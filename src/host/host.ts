@@ -233,7 +233,7 @@ export class Host extends Closable {
       },
       persistent,
     );
-    group.attach(hosted);
+    group.attach(hosted.face);
     await hosted.ready;
     this.#stopIfClosed(hosted);
     if (hosted.stopped !== null) throw hosted.stopped;

@@ -6,50 +6,31 @@
  * in until the log tells it that it is.
  */
 import type { RaftOptions } from '../core/options.ts';
-import { emptyState } from '../core/raft.ts';
 import { type Random, seededRandom } from '../core/random.ts';
-import type { ReadConsistency } from '../core/reading.ts';
-import type { Configuration, Index, NodeId, PersistentState } from '../core/types.ts';
-import { type Outcome, RaftError } from '../errors.ts';
-import type { CancelChange, ChangeOutcome } from '../group/changes.ts';
+import type { NodeId, PersistentState } from '../core/types.ts';
+import { RaftError } from '../errors.ts';
 import type { Clock } from '../group/clock.ts';
-import { Echo } from '../group/echo.ts';
 import type { MemberListener } from '../group/listener.ts';
 import { Member } from '../group/member.ts';
-import { MemberMeter } from '../group/member-meter.ts';
-import type { LogEntry } from '../group/member-status.ts';
 import { MemberPresence } from '../group/presence.ts';
 import type { PresenceTiming } from '../group/presence-sender.ts';
-import { Outbox } from '../group/outbox.ts';
-import type { Proposal, ProposalOutcome, RestoredProposal } from '../group/pending.ts';
-import { defaultProposalLimits, type ProposalLimits } from '../group/proposal-limits.ts';
-import { newProposals, type Proposals } from '../group/proposals.ts';
-import type { ReadOutcome } from '../group/reads.ts';
-import { kindOf } from '../identity/access.ts';
-import { type HostId, hostOf } from '../ids.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
-import {
-  type CommittedCommand,
-  encodeCommand,
-  encodeUpgrade,
-  readCommand,
-  ReplicatedMachine,
-} from '../machine/replicated.ts';
 import type { StorageUse } from '../storage/browser-quota.ts';
 import type { GroupRecord } from '../storage/database.ts';
 import type { Storage } from '../storage/storage.ts';
-import { encodeFrame, presenceMinor } from '../transport/codec.ts';
-import type { Demand, GroupMessage, JoiningMessage, MemberMessage, PresenceMessage } from '../transport/messages.ts';
-import type { Exclusion, Lane, PeerLink, RefusalNotice, SignalingState } from '../transport/transport.ts';
-import { expelled, mayReaderSend } from './admission.ts';
-import { Door, type Seat } from './door.ts';
+import { presenceMinor } from '../transport/codec.ts';
+import type { GroupMessage } from '../transport/messages.ts';
+import type { Exclusion, PeerLink, RefusalNotice, SignalingState } from '../transport/transport.ts';
+import { isJoiningMessage, isVouchedFor, mayReaderSend } from './admission.ts';
+import { Beginning } from './beginning.ts';
+import { Door } from './door.ts';
 import { Entrance } from './entrance.ts';
+import { Exit } from './exit.ts';
 import type { GroupMember } from './group-member.ts';
-import type { GroupFacts } from './status.ts';
-import { type GroupMetrics, Traffic } from './traffic.ts';
-
-/** Bounds of the outbox, which are those of all commands without an outcome then. */
-export type OutboxLimits = Pick<ProposalLimits, 'maxPending' | 'maxPendingBytes'>;
+import { HostedMember } from './hosted-member.ts';
+import type { OutboxLimits } from './outbox-option.ts';
+import { Seats } from './seats.ts';
+import { WaitingMember } from './waiting-member.ts';
 
 export interface HostedGroupInit<State, Command, Result> {
   readonly record: GroupRecord;
@@ -74,51 +55,19 @@ export interface HostedGroupListener extends MemberListener {
   stopped(): void;
 }
 
-const maxEarlyMessages = 1000;
-
-/** How often somebody looks after the commands of a group that is not founded yet. */
-const lookAfterMs = 100;
-
-/** Presence gives way: it is sent only while fewer bytes than this wait, so that heartbeats never wait for much of it. */
-const maxBytesBeforePresence = 4096;
-
-function isJoiningMessage(message: GroupMessage): message is JoiningMessage {
-  return message.kind === 'Join' || message.kind === 'Founded' || message.kind === 'JoinRefused';
-}
-
-/** Whether a message says who it is from, which a link to its host vouches for. */
-function senderOf(message: GroupMessage): NodeId | null {
-  if (!isJoiningMessage(message)) return message.from;
-  return message.kind === 'Join' ? message.member : null;
-}
-
-const readOnlyError = (): RaftError =>
-  new RaftError('READ_ONLY', 'this tab was given a read-only invite: ask a member for a full one');
-
-const noMemberError = (): RaftError =>
-  new RaftError('NOT_A_MEMBER', 'the group is not founded yet, or this tab is not in it: wait until it is running');
-
-export class HostedGroup<State, Command, Result> implements GroupMember<State, Command, Result> {
+export class HostedGroup<State, Command, Result> {
   readonly record: GroupRecord;
   /** What members show of themselves, from the first link on. */
   readonly presence: MemberPresence;
+  /** For the application. */
+  readonly face: GroupMember<State, Command, Result>;
   readonly #init: HostedGroupInit<State, Command, Result>;
-  readonly #seats = new Map<HostId, Seat>();
+  readonly #seats: Seats;
   readonly #entrance: Entrance;
+  readonly #beginning: Beginning;
+  readonly #exit: Exit;
   readonly #random: Random;
-  readonly #meter: MemberMeter;
-  readonly #traffic: Traffic;
-  /** Commands that are proposed here, from before the founding on. */
-  readonly #proposals: Proposals<Result>;
-  /** Of the commands that are pending, before the founding. */
-  #echo: Echo<State> | null = null;
-  #isBeginning = false;
-  /** The application has it: whatever ends it is an event now. */
-  #isOpen = false;
-  /** We know that we are out of the group. */
-  #isLeaving = false;
-  /** What came while the beginning was on its way to the disk: others may be faster, and ask for our vote already. */
-  readonly #early: MemberMessage[] = [];
+  readonly #waiting: WaitingMember<State, Command, Result>;
   #member: Member<State, Command, Result> | null = null;
   #door: Door | null = null;
   #signaling: SignalingState = 'connecting';
@@ -129,20 +78,53 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
 
   /** @param persistent what the storage holds: null before the founding */
   constructor(init: HostedGroupInit<State, Command, Result>, persistent: PersistentState | null) {
-    this.record = init.record;
+    const { record, machine, storage, clock, presence: timing, outbox, storageUse, listener } = init;
+    const stop = (reason: RaftError): void => {
+      this.stop(reason);
+    };
+    this.record = record;
     this.#init = init;
-    const { clock, presence: timing } = init;
+    this.#seats = new Seats(record.group, clock);
     this.presence = new MemberPresence({
-      id: init.record.member,
+      id: record.member,
       clock,
       timing,
-      send: (message) => this.#sendPresence(message),
+      send: (message) => this.#seats.sendPresence(message),
     });
     this.#random = seededRandom(...init.seed);
-    this.#meter = new MemberMeter(clock);
-    this.#traffic = new Traffic(clock);
-    this.#proposals = this.#newProposals();
+    this.#waiting = new WaitingMember({
+      id: record.member,
+      machine,
+      storage,
+      clock,
+      random: this.#random,
+      outbox,
+      changed: () => {
+        listener.statusChanged();
+      },
+      failed: stop,
+    });
     this.#entrance = this.#newEntrance();
+    this.#beginning = new Beginning(storage);
+    this.#exit = new Exit((reason) => {
+      this.#exclude(reason);
+    });
+    this.face = new HostedMember({
+      access: record.access,
+      machine,
+      storage,
+      presence: this.presence,
+      traffic: this.#seats.traffic,
+      waiting: this.#waiting,
+      member: () => this.#member,
+      entering: () => {
+        const { missing, isJoining } = this.#entrance;
+        return { signaling: this.#signaling, missing, isJoining };
+      },
+      storageUse,
+      ended: () => this.#stopped,
+      stop,
+    });
     this.ready = new Promise((resolve) => {
       this.#becomeReady = resolve;
     });
@@ -154,42 +136,16 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     }
   }
 
-  /** Commands that an earlier run has left go on, whether new ones are kept or not. */
-  #newProposals(): Proposals<Result> {
-    const { storage, outbox: limits, clock } = this.#init;
-    const keepsNew = limits !== null;
-    const outbox = keepsNew || storage.outbox.commands.length > 0 ? new Outbox({ storage, keepsNew }) : null;
-    const proposals = newProposals<Result>(this.#random, { ...defaultProposalLimits, ...limits }, outbox);
-    proposals.meter = this.#meter.proposals;
-    proposals.listener = {
-      changed: () => {
-        clock.defer(() => {
-          proposals.flush();
-        });
-        this.#init.listener.statusChanged();
-      },
-      failed: (error) => {
-        this.stop(error);
-      },
-    };
-    const stop = clock.every(lookAfterMs, () => {
-      // From then on it is the member that does.
-      if (this.#member !== null || this.#stopped !== null) stop();
-      else proposals.tick(clock.wallTime());
-    });
-    return proposals;
-  }
-
   #newEntrance(): Entrance {
     const { record, clock, listener } = this.#init;
     return new Entrance({
       record,
       clock,
-      seats: () => this.#seats.values(),
+      seats: this.#seats,
       member: () => this.#member,
       isStopped: () => this.stopped !== null,
       send: (link, message) => {
-        this.#sendFrame(link, message, 'control');
+        this.#seats.sendOver(link, message, 'control');
       },
       begin: (founders) => {
         this.#begin(founders);
@@ -204,139 +160,9 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     });
   }
 
-  /** Whether the group is founded, and this member in it. */
-  get isFounded(): boolean {
-    return this.#member !== null && !this.#entrance.isJoining;
-  }
-
-  /**
-   * Proposes a command; `settle` is called once, later, with its outcome. Before the founding it waits.
-   * @param expiresInMs milliseconds after which it is not to be sent any more, if it was not; null for never
-   * @throws RaftError INVALID_ARGUMENT, TOO_LARGE, BUSY, or why there is no member at work: the command is not done then
-   */
-  propose(command: Command, settle: (outcome: ProposalOutcome<Result>) => void, expiresInMs: number | null): Proposal {
-    this.#checkMayAsk();
-    if (this.#member !== null) return this.#member.propose(command, settle, expiresInMs);
-    return this.#add(encodeCommand(this.#init.machine, command), settle, expiresInMs);
-  }
-
-  /** Before the founding it waits, as a command does. */
-  proposeUpgrade(settle: (outcome: ProposalOutcome<Result>) => void): Proposal {
-    this.#checkMayAsk();
-    return this.#member?.proposeUpgrade(settle) ?? this.#add(encodeUpgrade(this.#init.machine), settle, null);
-  }
-
-  /** @throws RaftError READ_ONLY, or why there is no member at work */
-  #checkMayAsk(): void {
-    if (this.#stopped !== null) throw this.#stopped;
-    if (kindOf(this.record.access) === 'read-only') throw readOnlyError();
-  }
-
-  /** Before there is a member at work. */
-  #add(call: Uint8Array, settle: (outcome: ProposalOutcome<Result>) => void, expiresInMs: number | null): Proposal {
-    const now = this.#init.clock.wallTime();
-    const proposal = this.#proposals.add(call, now, settle, expiresInMs === null ? null : now + expiresInMs);
-    this.#proposals.listener.changed();
-    return proposal;
-  }
-
-  get optimistic(): State {
-    if (this.#member !== null) return this.#member.optimistic;
-    this.#echo ??= new Echo({
-      id: this.record.member,
-      machine: new ReplicatedMachine(this.#init.machine),
-      proposals: this.#proposals,
-      place: () => ({ index: 0, term: 0 }),
-    });
-    return this.#echo.state;
-  }
-
-  get pending(): readonly Proposal[] {
-    return this.#proposals.list;
-  }
-
-  get restored(): readonly RestoredProposal<Result>[] {
-    return this.#proposals.restored;
-  }
-
-  commandOf({ call }: Proposal): { readonly command: Command } | null {
-    return readCommand(this.#init.machine, call);
-  }
-
-  read(consistency: ReadConsistency, settle: (outcome: ReadOutcome) => void): (error: RaftError) => void {
-    if (this.#stopped !== null) throw this.#stopped;
-    if (this.#member === null) throw new Error('whoever reads waits for the founding');
-    return this.#member.read(consistency, settle);
-  }
-
-  get appliedIndex(): Index {
-    return this.#member?.appliedIndex ?? 0;
-  }
-
-  /**
-   * Asks for something of the group itself; `settle` is called once, later, with what came of it.
-   * @param ifVersion the version of the configuration that it is meant for; null for whichever is in force
-   * @throws RaftError READ_ONLY, NOT_A_MEMBER, BUSY, MEMBERS_CHANGED, or why there is no member at work: it is not done then
-   */
-  change(demand: Demand, ifVersion: Index | null, settle: (outcome: ChangeOutcome) => void): CancelChange {
-    this.#checkMayAsk();
-    if (this.#member === null || this.#entrance.isJoining) throw noMemberError();
-    return this.#member.change(demand, ifVersion, settle);
-  }
-
-  /** The configuration in force here; null before the founding. */
-  get configuration(): Configuration | null {
-    return this.#member?.configuration ?? null;
-  }
-
   /** Why there is no member at work any more; null while there is, or will be. */
   get stopped(): RaftError | null {
-    return this.#stopped ?? this.#member?.stopped ?? null;
-  }
-
-  get refusal(): RaftError | null {
-    return this.#stopped ?? this.#member?.refusal ?? null;
-  }
-
-  committed(from: Index): CommittedCommand<Command, Result> | null {
-    return this.#member?.committed(from) ?? null;
-  }
-
-  get state(): State {
-    return this.#member?.state ?? this.#init.machine.initial;
-  }
-
-  get hasQuorum(): boolean {
-    return this.#member?.hasQuorum === true && !this.#entrance.isJoining;
-  }
-
-  get isMajorityLinked(): boolean {
-    return this.#member?.isMajorityLinked === true;
-  }
-
-  status(): GroupFacts {
-    const { stopped } = this;
-    const member = this.#member?.status() ?? null;
-    const { missing } = this.#entrance;
-    const storage = this.#init.storageUse();
-    const { durability } = this.#init.storage;
-    return { phase: this.#phase, signaling: this.#signaling, missing, member, durability, storage, stopped };
-  }
-
-  metrics(): GroupMetrics {
-    const { pending } = this.#proposals;
-    const nothing = { pending, term: 0, commitIndex: 0, appliedIndex: 0 };
-    return { ...(this.#member?.metrics() ?? this.#meter.read(nothing)), traffic: this.#traffic.read() };
-  }
-
-  get #phase(): GroupFacts['phase'] {
-    if (this.stopped !== null) return 'stopped';
-    if (this.#member === null) return 'founding';
-    return this.#entrance.isJoining ? 'joining' : 'running';
-  }
-
-  logTail(count: number): LogEntry<Command>[] {
-    return this.#member?.logTail(count) ?? [];
+    return this.face.stopped;
   }
 
   signalingChanged(state: SignalingState): void {
@@ -349,9 +175,9 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     return this.#door?.mayEnter(member) ?? null;
   }
 
-  /** The group is in the hands of the application. A member that was removed shows what it has first, and ends then. */
+  /** The group is in the hands of the application. */
   opened(): void {
-    this.#isOpen = true;
+    this.#exit.open();
     this.#review();
   }
 
@@ -359,7 +185,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
   met(link: PeerLink): void {
     const admission = link.admissionTo(this.record.group);
     if (admission === null) return;
-    this.#seats.set(link.peer, { link, admission });
+    this.#seats.give({ link, admission });
     this.#entrance.met(link);
     this.#member?.peerConnected(admission.member);
     this.#door?.review();
@@ -368,24 +194,17 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
   }
 
   parted(link: PeerLink): void {
-    const seat = this.#seats.get(link.peer);
-    if (seat?.link !== link) return;
-    this.#seats.delete(link.peer);
+    const seat = this.#seats.free(link);
+    if (seat === null) return;
     this.#entrance.parted(link.peer);
     this.#member?.peerDisconnected(seat.admission.member);
     this.presence.disconnected(link.peer);
     this.#init.listener.statusChanged();
   }
 
-  /** A host of the group is believed when it says that the group has shut us out, one that may only read is not. */
-  refused({ by, reason, admission }: RefusalNotice): void {
-    const isBelieved = by === 'them' && admission?.kind === 'full';
-    if (isBelieved && (reason === 'banned-key' || reason === 'removed-incarnation')) this.#shutOut(reason);
-    else this.#init.listener.statusChanged();
-  }
-
-  #shutOut(exclusion: Exclusion): void {
-    this.#exclude(expelled(exclusion));
+  /** A link to a host is refused to this group, on one side or the other. */
+  refused(notice: RefusalNotice): void {
+    if (!this.#exit.refused(notice)) this.#init.listener.statusChanged();
   }
 
   /**
@@ -393,11 +212,10 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
    * @returns false for a message that its link does not vouch for
    */
   received(link: PeerLink, message: GroupMessage, bytes: number): boolean {
-    this.#traffic.received(bytes);
+    this.#seats.traffic.received(bytes);
     const { group } = this.record;
     const admission = link.admissionTo(group);
-    const sender = senderOf(message);
-    if (admission === null || (sender !== null && sender !== admission.member)) return false;
+    if (admission === null || !isVouchedFor(message, admission)) return false;
     if (admission.kind === 'read-only' && !mayReaderSend(message)) {
       link.refuse(group, 'read-only', `whoever may only read sends no ${message.kind}`);
       return true;
@@ -405,20 +223,17 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     if (isJoiningMessage(message)) this.#entrance.received(link, admission, message);
     else if (message.kind === 'Presence') return this.presence.receive(message);
     else if (this.#member !== null) this.#member.receive(message);
-    else if (this.#isBeginning && this.#early.length < maxEarlyMessages) this.#early.push(message);
+    else this.#beginning.received(message);
     return true;
   }
 
-  /** Makes what this member starts from durable, once, and starts: the founding members, or nothing. */
+  /** With the founding members, or, with none, with nothing. */
   #begin(founders: readonly NodeId[]): void {
-    if (this.#isBeginning || this.#stopped !== null) return;
-    this.#isBeginning = true;
-    const state = emptyState(founders);
-    this.#init.storage.write({ start: state.start, hardState: null, truncateFrom: null, entries: [] }, (error) => {
+    if (this.#stopped !== null) return;
+    this.#beginning.begin(founders, (state) => {
       if (this.#stopped !== null) return;
-      this.#isBeginning = false;
-      if (error !== null) {
-        this.stop(error);
+      if (state instanceof RaftError) {
+        this.stop(state);
         return;
       }
       const member = this.#start(state);
@@ -429,37 +244,28 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
 
   #start(persistent: PersistentState): Member<State, Command, Result> | null {
     const { storage, clock, machine, listener, raft } = this.#init;
-    const { group, member: id } = this.record;
     this.#entrance.begun(persistent.start);
     try {
       this.#member = new Member({
-        id,
+        id: this.record.member,
         persistent,
         storage,
         clock,
         random: this.#random,
         machine,
-        proposals: this.#proposals,
-        meter: this.#meter,
+        ...this.#waiting.handOver(),
         listener: {
           stateChanged: () => {
             listener.stateChanged();
           },
           statusChanged: () => {
-            const reason = this.#member?.stopped ?? null;
-            // A member that has stopped by itself keeps nobody waiting, here or elsewhere.
-            if (reason !== null) {
-              this.stop(reason);
-            } else {
-              this.#review();
-              listener.statusChanged();
-            }
+            this.#memberChanged();
           },
           started: () => {
             this.#becomeReady();
           },
         },
-        transport: { send: (to, message, lane) => this.#send(to, message, lane) },
+        transport: { send: (to, message, lane) => this.#seats.send(to, message, lane) },
         ...(raft && { options: { raft } }),
       });
     } catch (error) {
@@ -467,45 +273,30 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
       this.stop(error);
       return null;
     }
-    this.#door = new Door(group, this.#member, () => this.#seats.values(), clock);
-    for (const { admission } of this.#seats.values()) this.#member.peerConnected(admission.member);
-    for (const message of this.#early.splice(0)) this.#member.receive(message);
+    this.#door = new Door(this.record.group, this.#member, this.#seats, clock);
+    for (const { admission } of this.#seats) this.#member.peerConnected(admission.member);
+    for (const message of this.#beginning.takeEarly()) this.#member.receive(message);
     this.#review();
     listener.statusChanged();
     return this.#member;
   }
 
+  #memberChanged(): void {
+    const reason = this.#member?.stopped ?? null;
+    // A member that has stopped by itself keeps nobody waiting, here or elsewhere.
+    if (reason !== null) {
+      this.stop(reason);
+    } else {
+      this.#review();
+      this.#init.listener.statusChanged();
+    }
+  }
+
   /** Something about our member is different: who may be in the group, perhaps, and whether we may. */
   #review(): void {
-    const member = this.#member;
-    if (member === null || this.stopped !== null) return;
+    if (this.#member === null || this.stopped !== null) return;
     this.#door?.review();
-    // M11: whoever leads goes when another one does.
-    if (member.exclusion === null || member.role === 'leader' || !this.#isOpen || this.#isLeaving) return;
-    this.#isLeaving = true;
-    const exclusion = member.exclusion === 'banned' ? 'banned-key' : 'removed-incarnation';
-    // So that we know it after a restart as well, without being told.
-    member.saveCommit(() => {
-      this.#shutOut(exclusion);
-    });
-  }
-
-  #send(to: NodeId, message: MemberMessage, lane: Lane): boolean {
-    const seat = this.#seats.get(hostOf(to));
-    return seat?.admission.member === to && this.#sendFrame(seat.link, message, lane);
-  }
-
-  #sendFrame(link: PeerLink, message: GroupMessage, lane: Lane): boolean {
-    const frame = this.#traffic.encoded(() => encodeFrame(this.record.group, message));
-    const isTaken = link.send(frame, lane);
-    if (isTaken) this.#traffic.sent(frame.byteLength, lane);
-    return isTaken;
-  }
-
-  #sendPresence(message: PresenceMessage): boolean {
-    const link = this.#seats.get(hostOf(message.to))?.link;
-    if (link === undefined || link.bufferedBytes('control') >= maxBytesBeforePresence) return false;
-    return this.#sendFrame(link, message, 'control');
+    this.#exit.review(this.#member);
   }
 
   /** Who holds nothing of the group forgets it, and may come again as somebody else; all others keep what they have. */
@@ -522,10 +313,7 @@ export class HostedGroup<State, Command, Result> implements GroupMember<State, C
     this.#becomeReady();
     this.presence.close(reason);
     this.#entrance.close();
-    this.#member?.close(reason);
-    const ended = (outcome: Outcome): RaftError =>
-      new RaftError(reason.code, reason.message, { outcome, cause: reason.cause });
-    this.#proposals.failAll(ended);
+    (this.#member ?? this.#waiting).close(reason);
     this.#init.storage.close();
     this.#init.listener.statusChanged();
     this.#init.listener.stopped();

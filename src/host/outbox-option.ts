@@ -1,7 +1,9 @@
 /** Whether, and how much of, what is proposed here survives this run of its member. */
 import { RaftError } from '../errors.ts';
-import { defaultProposalLimits } from '../group/proposal-limits.ts';
-import type { OutboxLimits } from './hosted-group.ts';
+import { defaultProposalLimits, type ProposalLimits } from '../group/proposal-limits.ts';
+
+/** Bounds of the outbox, which are those of all commands without an outcome then. */
+export type OutboxLimits = Pick<ProposalLimits, 'maxPending' | 'maxPendingBytes'>;
 
 export type OutboxOption =
   | boolean
