@@ -10,7 +10,8 @@ import type { Propose, ProposeRefused, RefusalReason } from '../transport/messag
 import type { Transport } from '../transport/transport.ts';
 import type { Clock } from './clock.ts';
 import { Intake } from './intake.ts';
-import type { Proposals, Shipment } from './proposals.ts';
+import type { Proposals } from './proposals.ts';
+import type { Shipment } from './shipments.ts';
 
 /** Bytes of commands in one message to the leader, if it is more than one command. */
 const maxShipmentBytes = 64 * 1024;
