@@ -14,7 +14,7 @@ import {
   highestTerm,
   type LivenessGroup,
 } from './liveness.ts';
-import { lateMs } from './network.ts';
+import { lateMs } from './carrier.ts';
 import { checkIdleTraffic, checkTraffic, type Demand } from './traffic-checker.ts';
 
 /** The part of a workload that does not depend on what is replicated. */

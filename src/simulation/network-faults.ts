@@ -1,6 +1,6 @@
 /** What the faults of the network do. */
 import { type AnyProcess, type FaultActions, type FaultContext, shuffled } from './fault-context.ts';
-import type { PathFaults } from './network.ts';
+import type { PathFaults } from './path.ts';
 
 /** Two processes that can be told apart; null if there are not two. */
 function pickPair({ group, choose }: FaultContext): readonly [AnyProcess, AnyProcess] | null {

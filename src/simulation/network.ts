@@ -5,32 +5,14 @@
  */
 import type { Random } from '../core/random.ts';
 import type { NodeId } from '../core/types.ts';
-import type { GroupId } from '../ids.ts';
-import { decodeFrame, encodeFrame } from '../transport/codec.ts';
-import { fragments, maxMessageBytes, Reassembler } from '../transport/framing.ts';
+import { Reassembler } from '../transport/framing.ts';
 import { highWaterBytes } from '../transport/link.ts';
 import type { MemberMessage } from '../transport/messages.ts';
 import type { Lane } from '../transport/transport.ts';
+import { Carrier } from './carrier.ts';
+import { between, happens } from './chances.ts';
 import type { EventQueue } from './event-queue.ts';
-import { messageBytes } from './message-bytes.ts';
-
-/** Chances are in thousandths, times in milliseconds. */
-export interface PathFaults {
-  loss: number;
-  duplication: number;
-  /** Of being delivered again much later. */
-  replay: number;
-  minDelay: number;
-  maxDelay: number;
-  /** Of taking many times as long. */
-  heavyTail: number;
-  /** Messages overtake each other. */
-  reorders: boolean;
-  /** Nothing arrives, and nobody is told. */
-  isCut: boolean;
-  /** The sender's queue is full: it is told that nothing is taken. */
-  isFull: boolean;
-}
+import type { Connection, Path, PathFaults, Station } from './path.ts';
 
 export interface NetworkOptions {
   /** Messages travel as bytes in fragments, as on a real channel. */
@@ -40,42 +22,10 @@ export interface NetworkOptions {
   readonly faults: Omit<PathFaults, 'isCut' | 'isFull'>;
 }
 
-/** A place on the network. */
-export interface Station {
-  readonly name: string;
-  /** Nothing is connected to what is not running. */
-  readonly isRunning: boolean;
-  connected(to: Station): void;
-  disconnected(from: Station): void;
-  received(message: MemberMessage): void;
-}
-
-interface Connection {
-  readonly stations: readonly [Station, Station];
-  isOpen: boolean;
-}
-
-interface Path {
-  readonly from: Station;
-  readonly to: Station;
-  readonly connection: Connection;
-  readonly faults: PathFaults;
-  /** When the last message of a lane arrives, where order is kept. */
-  readonly lastArrival: Record<Lane, number>;
-  /** Bytes that were taken in this connection and have not arrived. */
-  load: Record<Lane, number>;
-  reassembler: Reassembler;
-}
-
-const group = 'simulated-group-000000' as GroupId;
-
 /** How long it takes to find a way to somebody. */
 const connectMs = { min: 20, max: 400 };
 /** A link that carries nothing is given up after so long (WebRTC's own time-out). */
 const silenceMs = { min: 5_000, max: 15_000 };
-const replayMs = 120_000;
-/** Milliseconds after which a message is late. */
-export const lateMs = 1_000;
 
 export class Network {
   readonly #queue: EventQueue;
@@ -85,17 +35,33 @@ export class Network {
   readonly #stations: Station[] = [];
   /** By where they begin, and then by where they end. */
   readonly #paths: Map<string, Map<string, Path>> = new Map();
-  /** Messages that were sent, and those that arrived. */
+  readonly #carrier: Carrier;
+  /** Messages that were sent. */
   sent = 0;
-  delivered = 0;
-  /** Those that have arrived after more than `lateMs`, be it again. */
-  late = 0;
 
   constructor(queue: EventQueue, random: Random, options: NetworkOptions) {
     this.#queue = queue;
     this.#random = random;
     this.#options = options;
+    this.#carrier = new Carrier({
+      queue,
+      random,
+      asBytes: options.asBytes,
+      broken: ({ from, to }) => {
+        this.reopen(from.name, to.name);
+      },
+    });
     this.#highWater = { ...highWaterBytes, bulk: options.highWaterBytes };
+  }
+
+  /** Messages that have arrived. */
+  get delivered(): number {
+    return this.#carrier.delivered;
+  }
+
+  /** Those that have arrived after more than `lateMs`, be it again. */
+  get late(): number {
+    return this.#carrier.late;
   }
 
   /** A new place, which looks for all others. */
@@ -146,7 +112,7 @@ export class Network {
   }
 
   #connectLater(one: Station, other: Station): void {
-    this.#queue.after(this.#between(connectMs), () => {
+    this.#queue.after(between(this.#random, connectMs), () => {
       const { connection } = this.#pathOf(one.name, other.name);
       if (connection.isOpen || !one.isRunning || !other.isRunning) return;
       if (this.path(one.name, other.name).isCut || this.path(other.name, one.name).isCut) return;
@@ -183,9 +149,12 @@ export class Network {
       const { connection } = this.#pathOf(station.name, other.name);
       if (!connection.isOpen) continue;
       connection.isOpen = false;
-      this.#queue.after(isAnnounced ? this.#between({ min: 5, max: 150 }) : this.#between(silenceMs), () => {
-        if (!connection.isOpen) other.disconnected(station);
-      });
+      this.#queue.after(
+        isAnnounced ? between(this.#random, { min: 5, max: 150 }) : between(this.#random, silenceMs),
+        () => {
+          if (!connection.isOpen) other.disconnected(station);
+        },
+      );
     }
   }
 
@@ -215,7 +184,7 @@ export class Network {
   cut(from: string, to: string): void {
     const path = this.#pathOf(from, to);
     path.faults.isCut = true;
-    this.#queue.after(this.#between(silenceMs), () => {
+    this.#queue.after(between(this.#random, silenceMs), () => {
       if (!path.faults.isCut || !this.path(to, from).isCut || !path.connection.isOpen) return;
       path.connection.isOpen = false;
       path.from.disconnected(path.to);
@@ -232,116 +201,14 @@ export class Network {
     if (path.load[lane] >= this.#highWater[lane]) return false;
     this.sent++;
     const { faults } = path;
-    if (!path.connection.isOpen || faults.isCut || this.#happens(faults.loss)) return true;
-    if (this.#options.asBytes) {
-      this.#carryAsBytes(path, lane, message);
-    } else {
-      this.#carry(path, lane, messageBytes(message), () => {
-        if (!arrives(path)) return;
-        this.delivered++;
-        path.to.received(message);
-      });
-    }
+    if (!path.connection.isOpen || faults.isCut || happens(this.#random, faults.loss)) return true;
+    this.#carrier.carry(path, lane, message);
     return true;
-  }
-
-  #carry(path: Path, lane: Lane, bytes: number, deliver: () => void): void {
-    const { faults, load } = path;
-    const delay = this.#arrival(path, lane) - this.#queue.now;
-    load[lane] += bytes;
-    this.#later(delay, () => {
-      load[lane] -= bytes;
-      deliver();
-    });
-    if (this.#happens(faults.duplication)) this.#later(delay + this.#delay(faults), deliver);
-    if (this.#happens(faults.replay)) this.#later(this.#random.below(replayMs), deliver);
-  }
-
-  #later(delay: number, deliver: () => void): void {
-    if (delay <= lateMs) {
-      this.#queue.after(delay, deliver);
-      return;
-    }
-    this.#queue.after(delay, () => {
-      this.late++;
-      deliver();
-    });
-  }
-
-  /** What happens to a fragment on a reliable channel is that the channel ends: fragments are only delayed. */
-  #carryAsBytes(path: Path, lane: Lane, message: MemberMessage): void {
-    const frame = encodeFrame(group, message);
-    if (frame.byteLength < maxMessageBytes) {
-      this.#carry(path, lane, frame.byteLength, () => {
-        if (!arrives(path)) return;
-        this.delivered++;
-        path.to.received(messageOf(frame));
-      });
-      return;
-    }
-    const { load } = path;
-    for (const piece of fragments(frame, lane)) {
-      const arrival = this.#arrival(path, 'bulk', true);
-      load.bulk += piece.byteLength;
-      this.#later(arrival - this.#queue.now, () => {
-        load.bulk -= piece.byteLength;
-        if (!arrives(path)) {
-          path.reassembler = new Reassembler();
-          return;
-        }
-        const whole = take(path.reassembler, piece);
-        if (whole === 'broken') {
-          this.reopen(path.from.name, path.to.name);
-        } else if (whole !== null) {
-          this.delivered++;
-          path.to.received(messageOf(whole));
-        }
-      });
-    }
-  }
-
-  #arrival(path: Path, lane: Lane, inOrder = false): number {
-    const at = this.#queue.now + this.#delay(path.faults);
-    if (path.faults.reorders && !inOrder) return at;
-    path.lastArrival[lane] = Math.max(path.lastArrival[lane], at);
-    return path.lastArrival[lane];
-  }
-
-  /** Uniform, and now and then doubled again and again: whole milliseconds, the same on every engine. */
-  #delay({ minDelay, maxDelay, heavyTail }: PathFaults): number {
-    let delay = this.#between({ min: minDelay, max: maxDelay });
-    while (delay < 10_000 && this.#happens(heavyTail)) delay = 2 * delay + 1;
-    return delay;
-  }
-
-  #between({ min, max }: { readonly min: number; readonly max: number }): number {
-    return min + this.#random.below(max - min + 1);
-  }
-
-  #happens(thousandths: number): boolean {
-    return thousandths > 0 && this.#random.below(1000) < thousandths;
   }
 
   /** Whether there is a connection, however well it works. */
   isConnected(one: string, other: string): boolean {
     return this.#find(one, other)?.connection.isOpen === true;
-  }
-}
-
-/** Whether what comes to the end of a path now is taken there. */
-function arrives({ connection, faults, to }: Path): boolean {
-  return connection.isOpen && !faults.isCut && to.isRunning;
-}
-
-function messageOf(frame: Uint8Array): MemberMessage {
-  return decodeFrame(frame).message as MemberMessage;
-}
-
-function take(reassembler: Reassembler, piece: Uint8Array): Uint8Array | null | 'broken' {
-  try {
-    return reassembler.take(piece);
-  } catch {
-    return 'broken';
   }
 }
 

@@ -12,12 +12,13 @@ import { defaultMemberOptions, type MemberOptions } from '../group/member-option
 import { Outbox } from '../group/outbox.ts';
 import { newProposals, type Proposals } from '../group/proposals.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
-import type { Storage } from '../storage/storage.ts';
 import type { MemberMessage } from '../transport/messages.ts';
 import { EventLoop } from './event-loop.ts';
 import type { EventQueue } from './event-queue.ts';
+import { LastEffects } from './last-effects.ts';
 import type { MessageChange, Mutant } from './mutants/mutant.ts';
-import type { Network, Station } from './network.ts';
+import type { Network } from './network.ts';
+import type { Station } from './path.ts';
 import { ProcessClock } from './process-clock.ts';
 import type { Run } from './run-of-member.ts';
 import type { SimDisk } from './sim-disk.ts';
@@ -70,8 +71,7 @@ export class SimProcess<State, Command, Result> implements Station {
   #member: Member<State, Command, Result> | null = null;
   #proposals: Proposals<Result> | null = null;
   #watched: Run | null = null;
-  /** Effects that still leave the process before it dies; null when it is not dying. */
-  #effectsLeft: number | null = null;
+  readonly #lastEffects: LastEffects = new LastEffects();
   /** Milliseconds that each event takes. */
   eventCost = 0;
   /** Why it stopped by itself, if it did. */
@@ -193,14 +193,14 @@ export class SimProcess<State, Command, Result> implements Station {
     this.#life = 'up';
     const loop = this.#loop;
     const cores: Raft[] = [];
-    const guarded = this.#guarded(storage);
+    const guarded = this.#lastEffects.guarded(storage);
     const outbox = keepsCommands ? new Outbox({ storage: guarded, keepsNew: true }) : null;
     this.#proposals = newProposals(random, options.proposals ?? defaultMemberOptions.proposals, outbox);
     this.#member = new Member<State, Command, Result>({
       id: this.id,
       persistent,
       storage: guarded,
-      transport: { send: (to, message, lane) => this.#leaves() && this.#send(to, message, lane) },
+      transport: { send: (to, message, lane) => this.#lastEffects.leaves() && this.#send(to, message, lane) },
       clock: this.#clock,
       random,
       machine: watcher.observed(machine, () => this.#here),
@@ -236,33 +236,7 @@ export class SimProcess<State, Command, Result> implements Station {
   #stopped(error: RaftError): void {
     this.stoppedBy = error;
     this.#init.watcher.stopped(this.id, error);
-    this.#effectsLeft = 0;
-  }
-
-  /** A dying process issues no more than so many operations. */
-  #guarded(storage: SimStorage): Storage {
-    return {
-      durability: storage.durability,
-      outbox: storage.outbox,
-      load: (done) => {
-        storage.load(done);
-      },
-      write: (batch, done) => {
-        if (this.#leaves()) storage.write(batch, done);
-      },
-      stage: (part, done) => {
-        if (this.#leaves()) storage.stage(part, done);
-      },
-      keep: (change, done) => {
-        if (this.#leaves()) storage.keep(change, done);
-      },
-      readSnapshot: (snapshot, offset, length, done) => {
-        storage.readSnapshot(snapshot, offset, length, done);
-      },
-      close: () => {
-        storage.close();
-      },
-    };
+    this.#lastEffects.limit(0);
   }
 
   /** Commands that wait here for an outcome, and their bytes. */
@@ -272,14 +246,6 @@ export class SimProcess<State, Command, Result> implements Station {
 
   get pendingCommandBytes(): number {
     return this.#proposals?.pendingBytes ?? 0;
-  }
-
-  /** Whether the next effect still leaves the process. */
-  #leaves(): boolean {
-    if (this.#effectsLeft === null) return true;
-    if (this.#effectsLeft === 0) return false;
-    this.#effectsLeft--;
-    return true;
   }
 
   #send(to: NodeId, message: MemberMessage, lane: 'control' | 'bulk'): boolean {
@@ -324,7 +290,7 @@ export class SimProcess<State, Command, Result> implements Station {
   #settle(): void {
     this.#clock.settle();
     if (this.#watched !== null) this.#init.watcher.settled(this.#watched);
-    if (this.#effectsLeft === 0) this.crash({ reached: (pending) => pending, isAnnounced: this.stoppedBy !== null });
+    if (this.#lastEffects.areOver) this.crash({ reached: (pending) => pending, isAnnounced: this.stoppedBy !== null });
   }
 
   /** Memory is kept, nothing runs. */
@@ -343,12 +309,12 @@ export class SimProcess<State, Command, Result> implements Station {
 
   /** Dies after so many more effects (messages and writes) have left it, at the end of the event. */
   crashAfterEffects(effects: number): void {
-    if (this.#life === 'up') this.#effectsLeft = effects;
+    if (this.#life === 'up') this.#lastEffects.limit(effects);
   }
 
   /** It is not to die, nor to be blocked, after all. */
   spare(): void {
-    this.#effectsLeft = null;
+    this.#lastEffects.spare();
     this.#loop.nextBlock = 0;
     this.eventCost = 0;
   }
@@ -359,7 +325,7 @@ export class SimProcess<State, Command, Result> implements Station {
     this.#life = 'down';
     this.#loop.end();
     this.crashes++;
-    this.#effectsLeft = null;
+    this.#lastEffects.spare();
     this.#storage?.crash(reached);
     const member = this.#member;
     const watched = this.#watched;
