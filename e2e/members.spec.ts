@@ -1,11 +1,11 @@
 /** Members that come and go, live: learners, readers, promotions, removals and bans, in real tabs. */
-import type { BrowserContext, Page } from 'playwright/test';
+import type { Page } from 'playwright/test';
 import { deriveCredentials } from '../src/identity/access.ts';
 import { decodeInvite } from '../src/identity/invite.ts';
 import type { NodeId } from '../src/index.ts';
 import { hostOf } from '../src/ids.ts';
 import type { SessionId } from '../src/machine/envelope.ts';
-import { expect, test } from './fixtures.ts';
+import { expect, test as base } from './fixtures.ts';
 import { type Intruder, intrude, newSigner } from './intruder.ts';
 import { list } from './machine.ts';
 import {
@@ -31,16 +31,19 @@ interface Founded {
   readonly invite: string;
 }
 
-async function found(context: BrowserContext, address: string, broker: string): Promise<Founded> {
-  const pages: [Page, Page, Page] = [
-    await open(context, address),
-    await open(context, address),
-    await open(context, address),
-  ];
-  const invite = await gather(pages, broker);
-  await Promise.all(pages.map(untilLed));
-  return { pages, invite };
-}
+/** Each with a group of its own, which three tabs have founded. */
+const test = base.extend<{ founded: Founded }>({
+  founded: async ({ browserContext, harness: address, broker }, use) => {
+    const pages: [Page, Page, Page] = [
+      await open(browserContext, address),
+      await open(browserContext, address),
+      await open(browserContext, address),
+    ];
+    const invite = await gather(pages, broker.url);
+    await Promise.all(pages.map(untilLed));
+    await use({ pages, invite });
+  },
+});
 
 const kindIn = async (page: Page, id: NodeId) => (await members(page)).find((one) => one.id === id)?.kind;
 
@@ -66,11 +69,11 @@ async function reload(page: Page, invite: string): Promise<void> {
 }
 
 test('a fourth tab joins as a learner and is promoted; the founder is removed, comes back, and is told so', async ({
+  founded,
   browserContext,
   harness: address,
-  broker,
 }) => {
-  const { pages, invite } = await found(browserContext, address, broker.url);
+  const { pages, invite } = founded;
   const [founder, second, third] = pages;
   expect(await propose(founder, 'before')).toMatchObject({ result: 1 });
 
@@ -112,11 +115,10 @@ test('a fourth tab joins as a learner and is promoted; the founder is removed, c
 });
 
 test('a member that was away when it was removed is told by whomever it meets', async ({
-  browserContext,
+  founded,
   harness: address,
-  broker,
 }) => {
-  const { pages, invite } = await found(browserContext, address, broker.url);
+  const { pages, invite } = founded;
   const [first, second, third] = pages;
   const away = await memberId(third);
   await third.goto('about:blank');
@@ -130,11 +132,9 @@ test('a member that was away when it was removed is told by whomever it meets', 
 });
 
 test('a host that is banned comes back as another member, and is told so, until the ban is lifted', async ({
-  browserContext,
-  harness: address,
-  broker,
+  founded,
 }) => {
-  const { pages, invite } = await found(browserContext, address, broker.url);
+  const { pages, invite } = founded;
   const [first, second, third] = pages;
   const banned = await memberId(third);
   expect(await change(first, 'ban', banned)).toBe('done');
@@ -175,12 +175,8 @@ test.describe('into a live group of three tabs there does not get again', () => 
   const joined = ({ member }: Intruder) => ({ kind: 'Join', member, machine: list.name }) as const;
   const told = ({ refusals }: Intruder) => refusals.filter(({ by }) => by === 'them').map(({ reason }) => reason);
 
-  test('a removed incarnation, while another one of its host may come', async ({
-    browserContext,
-    harness: address,
-    broker,
-  }) => {
-    const { pages, invite } = await found(browserContext, address, broker.url);
+  test('a removed incarnation, while another one of its host may come', async ({ founded, broker }) => {
+    const { pages, invite } = founded;
     const [first] = pages;
     const { group, access } = decodeInvite(invite);
     const init = { broker: broker.url, credentials: await deriveCredentials(group, access), signer: await newSigner() };
@@ -209,8 +205,8 @@ test.describe('into a live group of three tabs there does not get again', () => 
     expect(await propose(first, 'still here')).toMatchObject({ result: 1 });
   });
 
-  test('a banned key, under any incarnation', async ({ browserContext, harness: address, broker }) => {
-    const { pages, invite } = await found(browserContext, address, broker.url);
+  test('a banned key, under any incarnation', async ({ founded, broker }) => {
+    const { pages, invite } = founded;
     const [first] = pages;
     const { group, access } = decodeInvite(invite);
     const init = { broker: broker.url, credentials: await deriveCredentials(group, access), signer: await newSigner() };
@@ -233,12 +229,8 @@ test.describe('into a live group of three tabs there does not get again', () => 
     expect(await propose(first, 'still here')).toMatchObject({ result: 1 });
   });
 
-  test('a reader that proposes, whom everybody refuses, and nobody can promote', async ({
-    browserContext,
-    harness: address,
-    broker,
-  }) => {
-    const { pages } = await found(browserContext, address, broker.url);
+  test('a reader that proposes, whom everybody refuses, and nobody can promote', async ({ founded, broker }) => {
+    const { pages } = founded;
     const [first] = pages;
     const { group, access } = decodeInvite((await invites(first)).readOnly);
     const intruder = await enter({ broker: broker.url, credentials: await deriveCredentials(group, access) });
@@ -259,11 +251,11 @@ test.describe('into a live group of three tabs there does not get again', () => 
 });
 
 test('a tab with a read-only invite becomes a learner that reads along, and whose proposals are refused', async ({
+  founded,
   browserContext,
   harness: address,
-  broker,
 }) => {
-  const { pages } = await found(browserContext, address, broker.url);
+  const { pages } = founded;
   const [first, second] = pages;
   const { readOnly, full } = await invites(first);
   const reader = await open(browserContext, address);

@@ -3,6 +3,7 @@
  * and answers, and it is done when two of the three have it. Hand-written on raw data channels and raw IndexedDB, without
  * terms, elections, order or anybody to find out who is there.
  */
+import { openBare } from './bare-database.ts';
 
 /** One strict transaction with one record, committed at once. */
 function put(database: IDBDatabase, key: number, bytes: Uint8Array, done: () => void): void {
@@ -10,21 +11,6 @@ function put(database: IDBDatabase, key: number, bytes: Uint8Array, done: () => 
   transaction.objectStore('records').put(bytes, key);
   transaction.commit();
   transaction.oncomplete = done;
-}
-
-function openDatabase(name: string): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open(name);
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore('records');
-    };
-    request.onsuccess = () => {
-      resolve(request.result);
-    };
-    request.onerror = () => {
-      reject(request.error ?? new Error('the database was not opened'));
-    };
-  });
 }
 
 /** The description of our end, once all candidates are in it. */
@@ -56,7 +42,7 @@ export class BareQuorum {
   }
 
   static async open(): Promise<BareQuorum> {
-    return new BareQuorum(await openDatabase(`bare-${Date.now()}`));
+    return new BareQuorum(await openBare(`bare-${Date.now()}`));
   }
 
   /** The tab that writes offers a channel to each of the others. */

@@ -4,6 +4,7 @@ import type { GroupId } from '../../src/ids.ts';
 import { IndexedDbDatabase } from '../../src/storage/indexeddb.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { founding, Store } from '../../src/testing/acceptance.ts';
+import { openBare } from './bare-database.ts';
 
 const group = 'GGGGGGGGGGGGGGGGGGGGGG' as GroupId;
 const entryBytes = 128;
@@ -70,21 +71,6 @@ async function openStore(): Promise<{ name: string; database: IndexedDbDatabase;
   const store = await Store.open(() => Promise.resolve(database.storage(group)));
   await store.write(founding);
   return { name, database, store };
-}
-
-function openBare(name: string): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open(name);
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore('records');
-    };
-    request.onsuccess = () => {
-      resolve(request.result);
-    };
-    request.onerror = () => {
-      reject(request.error ?? new Error('the database was not opened'));
-    };
-  });
 }
 
 /** One strict transaction, committed at once. */

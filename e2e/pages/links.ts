@@ -5,6 +5,7 @@ import { barePeer } from '../../src/transport/bare-connection.ts';
 import { type LinkMeasures, linkMeasures } from '../../bench/link-measures.ts';
 import { BroadcastLink } from '../../src/transport/broadcast-link.ts';
 import { simplePeer } from '../../src/transport/simple-peer-connection.ts';
+import { runCases } from './cases.ts';
 
 const openers: Readonly<Record<'simple-peer' | 'bare' | 'broadcast', Opening>> = {
   'simple-peer': webRtcPair(simplePeer()),
@@ -14,18 +15,8 @@ const openers: Readonly<Record<'simple-peer' | 'bare' | 'broadcast', Opening>> =
 
 export type LinkKind = keyof typeof openers;
 
-async function accept(kind: LinkKind): Promise<string[]> {
-  const results: string[] = [];
-  for (const accepted of linkAcceptance(() => Promise.resolve(linkHarness(openers[kind])))) {
-    try {
-      await accepted.run();
-      results.push(`ok ${accepted.name}`);
-    } catch (error) {
-      results.push(`FAILED ${accepted.name}: ${String(error)}`);
-    }
-  }
-  return results;
-}
+const accept = (kind: LinkKind): Promise<string[]> =>
+  runCases(linkAcceptance(() => Promise.resolve(linkHarness(openers[kind]))));
 
 const tabEnds: string[] = [];
 let tabFrames = 0;

@@ -8,6 +8,7 @@ import { estimateStorage, persistStorage, type Persistence, type StorageUse } fr
 import { IndexedDbDatabase } from '../../src/storage/indexeddb.ts';
 import { codeOf, founding, range, start, Store } from '../../src/testing/acceptance.ts';
 import { storageAcceptance } from '../../src/testing/storage-acceptance.ts';
+import { runCases } from './cases.ts';
 
 const groups = ['GGGGGGGGGGGGGGGGGGGGGG', 'OOOOOOOOOOOOOOOOOOOOOO'] as [GroupId, GroupId];
 const mebibyte = 1024 * 1024;
@@ -37,16 +38,7 @@ async function accept(): Promise<string[]> {
       },
     };
   });
-  const results: string[] = [];
-  for (const accepted of cases) {
-    try {
-      await accepted.run();
-      results.push(`ok ${accepted.name}`);
-    } catch (error) {
-      results.push(`FAILED ${accepted.name}: ${String(error)}`);
-    }
-  }
-  return results;
+  return runCases(cases);
 }
 
 /** A mebibyte of a large snapshot, the same for every number. */

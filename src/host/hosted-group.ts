@@ -115,8 +115,7 @@ export class HostedGroup<State, Command, Result> {
       storage,
       presence: this.presence,
       traffic: this.#seats.traffic,
-      waiting: this.#waiting,
-      member: () => this.#member,
+      atWork: () => this.#member ?? this.#waiting,
       entering: () => {
         const { missing, isJoining } = this.#entrance;
         return { signaling: this.#signaling, missing, isJoining };

@@ -20,7 +20,7 @@ import type { Demand } from '../transport/messages.ts';
 import type { GroupMember } from './group-member.ts';
 import type { GroupFacts } from './status.ts';
 import type { GroupMetrics, Traffic } from './traffic.ts';
-import type { WaitingMember } from './waiting-member.ts';
+import { WaitingMember } from './waiting-member.ts';
 
 export interface HostedMemberInit<State, Command, Result> {
   readonly access: Access;
@@ -28,10 +28,8 @@ export interface HostedMemberInit<State, Command, Result> {
   readonly storage: Pick<Storage, 'durability'>;
   readonly presence: MemberPresence;
   readonly traffic: Traffic;
-  /** Who is at work before there is a member. */
-  readonly waiting: WaitingMember<State, Command, Result>;
-  /** Null until it has begun. */
-  readonly member: () => Member<State, Command, Result> | null;
+  /** The member or, until that has begun, who stands in for it. */
+  readonly atWork: () => Member<State, Command, Result> | WaitingMember<State, Command, Result>;
   /** How far it has come into the group, and what it needs to come further. */
   readonly entering: () => Entering;
   readonly storageUse: () => StorageUse | null;
@@ -55,12 +53,16 @@ export class HostedMember<State, Command, Result> implements GroupMember<State, 
   }
 
   get #atWork(): Member<State, Command, Result> | WaitingMember<State, Command, Result> {
-    return this.#init.member() ?? this.#init.waiting;
+    return this.#init.atWork();
+  }
+
+  get #member(): Member<State, Command, Result> | null {
+    return this.#atWork instanceof WaitingMember ? null : this.#atWork;
   }
 
   /** Whether the group is founded, and this member in it. */
   get isFounded(): boolean {
-    return this.#init.member() !== null && !this.#init.entering().isJoining;
+    return this.#member !== null && !this.#init.entering().isJoining;
   }
 
   /** Why there is no member at work any more; null while there is, or will be. */
@@ -148,7 +150,7 @@ export class HostedMember<State, Command, Result> implements GroupMember<State, 
 
   read(consistency: ReadConsistency, settle: (outcome: ReadOutcome) => void): (error: RaftError) => void {
     this.#checkNotEnded();
-    const member = this.#init.member();
+    const member = this.#member;
     if (member === null) throw new Error('whoever reads waits for the founding');
     return member.read(consistency, settle);
   }
@@ -160,7 +162,7 @@ export class HostedMember<State, Command, Result> implements GroupMember<State, 
    */
   change(demand: Demand, ifVersion: Index | null, settle: (outcome: ChangeOutcome) => void): CancelChange {
     this.#checkMayAsk();
-    const member = this.#init.member();
+    const member = this.#member;
     if (member === null || this.#init.entering().isJoining) throw noMemberError();
     return member.change(demand, ifVersion, settle);
   }

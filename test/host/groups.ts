@@ -1,11 +1,12 @@
 /** Groups, as applications have them, over members in virtual time whose network and disks do what a test says. */
 import { Group } from '../../src/host/group.ts';
 import type { GroupMember } from '../../src/host/group-member.ts';
+import { HostedMember } from '../../src/host/hosted-member.ts';
 import { definePresence } from '../../src/host/presence-definition.ts';
 import { Traffic } from '../../src/host/traffic.ts';
+import { fullAccess } from '../../src/identity/access.ts';
 import type { GroupId } from '../../src/ids.ts';
 import type { MachineDefinition } from '../../src/machine/machine.ts';
-import { readCommand } from '../../src/machine/replicated.ts';
 import type { MemberOptions } from '../../src/group/member-options.ts';
 import { MemberPresence } from '../../src/group/presence.ts';
 import { defaultPresenceTiming } from '../../src/group/presence-sender.ts';
@@ -45,65 +46,22 @@ export class Groups<State, Command, Result> {
 
   /** What a group needs of the member that runs under a name when this is called. */
   #memberOf(name: string): GroupMember<State, Command, Result> {
-    const machine = this.world.code.get(name) ?? this.#machine;
+    const { clock } = this.world;
     const member = this.world.member(name);
-    return {
-      isFounded: true,
-      get stopped() {
-        return member.stopped;
-      },
-      get refusal() {
-        return member.refusal;
-      },
-      get state() {
-        return member.state;
-      },
-      get optimistic() {
-        return member.optimistic;
-      },
-      get appliedIndex() {
-        return member.appliedIndex;
-      },
-      get pending() {
-        return member.pending;
-      },
-      get hasQuorum() {
-        return member.hasQuorum;
-      },
-      get isMajorityLinked() {
-        return member.isMajorityLinked;
-      },
-      committed: (from) => member.committed(from),
-      status: () => ({
-        phase: 'running',
-        signaling: 'connected',
-        missing: null,
-        durability: 'memory',
-        member: member.status(),
-        storage: null,
-        stopped: member.stopped,
-      }),
-      metrics: () => ({ ...member.metrics(), traffic: new Traffic(this.world.clock).read() }),
-      presence: new MemberPresence({
-        id: member.id,
-        clock: this.world.clock,
-        timing: defaultPresenceTiming,
-        send: () => false,
-      }),
-      logTail: (count) => member.logTail(count),
-      propose: (command, settle, expiresInMs) => member.propose(command, settle, expiresInMs),
-      proposeUpgrade: (settle) => member.proposeUpgrade(settle),
-      restored: member.restored,
-      commandOf: ({ call }) => readCommand(machine, call),
-      read: (consistency, settle) => member.read(consistency, settle),
-      get configuration() {
-        return member.configuration;
-      },
-      change: (demand, ifVersion, settle) => member.change(demand, ifVersion, settle),
+    return new HostedMember({
+      access: fullAccess(new Uint8Array(32)),
+      machine: this.world.code.get(name) ?? this.#machine,
+      storage: { durability: 'memory' },
+      presence: new MemberPresence({ id: member.id, clock, timing: defaultPresenceTiming, send: () => false }),
+      traffic: new Traffic(clock),
+      atWork: () => member,
+      entering: () => ({ signaling: 'connected', missing: null, isJoining: false }),
+      storageUse: () => null,
+      ended: () => null,
       stop: (reason) => {
         member.close(reason);
       },
-    };
+    });
   }
 
   group(name: string): Group<State, Command, Result> {

@@ -319,17 +319,7 @@ describe('a listener that throws', () => {
     const tabs = new Tabs();
     const { groups } = await tabs.found(1);
     const [group] = groups as [List];
-    const errors: unknown[] = [];
-    const defer = tabs.clock.defer.bind(tabs.clock);
-    tabs.clock.defer = (run) => {
-      defer(() => {
-        try {
-          run();
-        } catch (error) {
-          errors.push(error);
-        }
-      });
-    };
+    const errors = tabs.catchErrors();
     let calls = 0;
     group.on('state', () => {
       throw new Error('not ours');

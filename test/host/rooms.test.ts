@@ -51,17 +51,7 @@ describe('those who know the name', () => {
 
   test('hear how it stands while they wait, and what their callbacks throw hurts nobody', async () => {
     const tabs = new Tabs();
-    const errors: unknown[] = [];
-    const defer = tabs.clock.defer.bind(tabs.clock);
-    tabs.clock.defer = (run) => {
-      defer(() => {
-        try {
-          run();
-        } catch (error) {
-          errors.push(error);
-        }
-      });
-    };
+    const errors = tabs.catchErrors();
     const seen: RoomWaiting[] = [];
     const waiting = (state: RoomWaiting): void => {
       seen.push(state);

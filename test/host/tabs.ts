@@ -77,6 +77,22 @@ export class Tabs {
     return promise;
   }
 
+  /** Keeps what is thrown from now on after an event, which would end the process: a page would report it. */
+  catchErrors(): readonly unknown[] {
+    const errors: unknown[] = [];
+    const defer = this.clock.defer.bind(this.clock);
+    this.clock.defer = (run) => {
+      defer(() => {
+        try {
+          run();
+        } catch (error) {
+          errors.push(error);
+        }
+      });
+    };
+    return errors;
+  }
+
   /** A group of `count` tabs, founded. */
   async found(count: number): Promise<{ hosts: Host[]; groups: List[] }> {
     const hosts = Array.from({ length: count }, (_, i) => this.open(i));

@@ -1,4 +1,5 @@
 /** Hand-made pictures of members and disks: for states that a right member never comes into. */
+import { foundingConfiguration } from '../../src/core/configuration.ts';
 import type { Raft } from '../../src/core/raft.ts';
 import type { TraceEvent } from '../../src/core/trace.ts';
 import type { Configuration, Entry, HardState, Index, Term } from '../../src/core/types.ts';
@@ -6,18 +7,7 @@ import { nodeId } from '../../src/simulation/network.ts';
 import { type Home, Run } from '../../src/simulation/run-of-member.ts';
 import type { DiskView } from '../../src/simulation/sim-disk.ts';
 
-export const noMembers: Configuration = {
-  version: 0,
-  voters: [],
-  outgoing: [],
-  learners: [],
-  learnersNext: [],
-  witnesses: [],
-  autoLeave: false,
-  readers: [],
-  removed: [],
-  banned: [],
-};
+export const noMembers: Configuration = foundingConfiguration([]);
 
 export const threeVoters: Configuration = { ...noMembers, voters: ['n1', 'n2', 'n3'].map(nodeId) };
 
