@@ -5,8 +5,9 @@
  * next configuration knows whether it was.
  */
 import { isJoint } from '../core/configuration.ts';
+import { decodeConfiguration } from '../core/membership-change.ts';
 import type { Raft } from '../core/raft.ts';
-import type { Configuration, Index, NodeId } from '../core/types.ts';
+import type { Configuration, Entry, Index, NodeId } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import type { ChangeRefused, ChangeRequest, Demand, DemandRefusal } from '../transport/messages.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -60,8 +61,7 @@ export class Changes {
     this.#retryTicks = retryTicks;
   }
 
-  /** Whether somebody waits for a configuration. */
-  get isWaiting(): boolean {
+  get #isWaiting(): boolean {
     return this.#pending.size > 0;
   }
 
@@ -90,7 +90,7 @@ export class Changes {
   /** Asks the leader for whatever is wanted, if there is one. */
   ship(): void {
     const { leader, term } = this.#raft;
-    if (leader === null || !this.isWaiting) return;
+    if (leader === null || !this.#isWaiting) return;
     const leadership = `${leader} ${term}`;
     const isAnother = leadership !== this.#askedLeadership;
     this.#askedLeadership = leadership;
@@ -155,14 +155,23 @@ export class Changes {
     if (!failures[reason].isTransient) this.#fail(pending, failure(reason));
   }
 
-  /** A configuration is in force here now, and we have seen the one before. */
-  applied(configuration: Configuration): void {
-    for (const pending of [...this.#pending]) this.#look(pending, configuration, true);
+  /** Entries have taken effect here: those who wait see every configuration, also one that is in force no more. */
+  applied(entries: readonly Entry[]): void {
+    if (!this.#isWaiting) return;
+    for (const { kind, index, data } of entries) {
+      const configuration = kind === 'configuration' ? decodeConfiguration(data, index) : null;
+      if (configuration !== null) this.#lookAll(configuration, true);
+    }
   }
 
   /** A configuration is in force here now, and there may have been others in between. */
   restored(configuration: Configuration): void {
-    for (const pending of [...this.#pending]) this.#look(pending, configuration, false);
+    this.#lookAll(configuration, false);
+  }
+
+  /** @param isNext whether we have seen the configuration before it */
+  #lookAll(configuration: Configuration, isNext: boolean): void {
+    for (const pending of [...this.#pending]) this.#look(pending, configuration, isNext);
   }
 
   #look(pending: Pending, configuration: Configuration, isNext: boolean): void {

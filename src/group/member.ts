@@ -9,7 +9,6 @@
 import type { MembershipStep } from '../core/configuration.ts';
 import { InvariantViolation } from '../core/errors.ts';
 import { type Exclusion, exclusionOf } from '../core/exclusions.ts';
-import { decodeConfiguration } from '../core/membership-change.ts';
 import type { MembershipOptions, MembershipResult } from '../core/membership.ts';
 import { raftOptions } from '../core/options.ts';
 import { quorumIndex } from '../core/quorum.ts';
@@ -20,25 +19,19 @@ import type { ReadConsistency } from '../core/reading.ts';
 import type { Write } from '../core/replica.ts';
 import type { RoleName, TraceListener } from '../core/trace.ts';
 import type { TransferResult } from '../core/transfers.ts';
-import {
-  type Configuration,
-  type Entry,
-  entryBytes,
-  type Index,
-  type NodeId,
-  type PersistentState,
-} from '../core/types.ts';
+import { type Configuration, type Entry, type Index, type NodeId, type PersistentState } from '../core/types.ts';
 import { endingWith, RaftError, type RaftErrorCode } from '../errors.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
-import { type CommittedCommand, ReplicatedMachine, upgradeRequired } from '../machine/replicated.ts';
+import { type CommittedCommand, ReplicatedMachine } from '../machine/replicated.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Demand, MemberMessage, MemberReport } from '../transport/messages.ts';
 import type { Transport } from '../transport/transport.ts';
+import { Applier } from './applier.ts';
 import { type CancelChange, type ChangeOutcome, Changes } from './changes.ts';
 import type { Clock } from './clock.ts';
+import { CommitSaver } from './commit-saver.ts';
 import { Courier } from './courier.ts';
 import { Echo } from './echo.ts';
-import { History } from './history.ts';
 import { type MemberListener, News } from './listener.ts';
 import { MemberMeter, type MemberMetrics } from './member-meter.ts';
 import { defaultMemberOptions, type MemberOptions } from './member-options.ts';
@@ -55,9 +48,6 @@ import { Writer } from './writer.ts';
 
 /** Why a member never takes part again, whatever it keeps. */
 const endings: readonly RaftErrorCode[] = ['REMOVED', 'BANNED'];
-
-/** Ticks without a write after which the commit index is worth one of its own. */
-const restTicks = 4;
 
 export interface MemberInit<State, Command, Result> {
   readonly id: NodeId;
@@ -87,14 +77,15 @@ export class Member<State, Command, Result> {
   readonly #clock: Clock;
   readonly #machine: ReplicatedMachine<State, Command, Result>;
   readonly #proposals: Proposals<Result>;
+  readonly #applier: Applier<State, Command, Result>;
   readonly #echo: Echo<State>;
   readonly #courier: Courier<Result>;
   readonly #changes: Changes;
   readonly #newcomers: Newcomers;
-  readonly #history: History;
   readonly #reads: Reads;
   readonly #snapshots: Snapshots;
   readonly #writer: Writer;
+  readonly #commitSaver: CommitSaver;
   readonly #sending: Sending;
   readonly #peers: Peers;
   readonly #pacer: Pacer;
@@ -103,17 +94,7 @@ export class Member<State, Command, Result> {
   readonly #news: News<State>;
   readonly #stopTicking: () => void;
   #isScheduled = false;
-  /** What the machine begins with is still being read: this member takes no part yet. */
-  #isStarting = false;
   #hasStarted = false;
-  #ticksSinceWrite = 0;
-  #commitSaved: (() => void) | null = null;
-  /** Why nothing is applied any more: the group runs a version of the machine that this code does not know. */
-  #outgrown: RaftError | null = null;
-  /** The last entry before that. */
-  #outgrownAt: Index | null = null;
-  #unappliedBytes = 0;
-  readonly #maxUnappliedBytes: number;
   #stopped: RaftError | null = null;
 
   /**
@@ -123,8 +104,7 @@ export class Member<State, Command, Result> {
   constructor(init: MemberInit<State, Command, Result>) {
     const { id, persistent, storage, transport, clock, random, machine, listener, trace, createRaft = newRaft } = init;
     const settings = { ...defaultMemberOptions, ...init.options };
-    const { tickMs, raft, proposals: limits, snapshots, maxLearners } = settings;
-    this.#maxUnappliedBytes = settings.maxUnappliedBytes;
+    const { tickMs, raft, proposals: limits, snapshots, history, maxUnappliedBytes, maxLearners } = settings;
     const { electionTicks } = raftOptions(raft);
     this.id = id;
     this.#storage = storage;
@@ -144,7 +124,6 @@ export class Member<State, Command, Result> {
     this.#peers = new Peers(id, () => this.#raft.configuration);
     this.#changes = new Changes(id, this.#raft, transport, electionTicks);
     this.#newcomers = new Newcomers(this.#raft, maxLearners);
-    this.#history = new History(settings.history);
     this.#reads = new Reads(this.#raft);
     this.#writer = new Writer({
       storage,
@@ -156,6 +135,7 @@ export class Member<State, Command, Result> {
         this.#stop(error);
       },
     });
+    this.#commitSaver = new CommitSaver(this.#raft);
     this.#snapshots = new Snapshots({
       raft: this.#raft,
       storage,
@@ -169,12 +149,11 @@ export class Member<State, Command, Result> {
         this.#stop(error);
       },
       restored: (index) => {
-        this.#restored(index);
+        this.#applier.restored(index);
+        this.#changes.restored(this.#raft.configuration);
       },
       outgrown: (index, error) => {
-        this.#outgrow(error, this.appliedIndex);
-        this.#isStarting = false;
-        if (index > this.#raft.appliedIndex) this.#raft.applied(index);
+        this.#applier.passedBy(index, error);
         this.#changes.restored(this.#raft.configuration);
       },
     });
@@ -188,6 +167,23 @@ export class Member<State, Command, Result> {
         this.#stop(error);
       },
     };
+    this.#applier = new Applier({
+      raft: this.#raft,
+      machine: this.#machine,
+      proposals: this.#proposals,
+      meter: this.#meter,
+      history,
+      maxUnappliedBytes,
+      restored: (index) => {
+        listener.restored?.(index);
+      },
+      outgrown: (error) => {
+        this.#outgrown(error);
+      },
+      full: (error) => {
+        this.#stop(error);
+      },
+    });
     this.#echo = new Echo({
       id,
       machine: this.#machine,
@@ -221,10 +217,7 @@ export class Member<State, Command, Result> {
     this.#stopTicking = clock.every(tickMs, () => {
       this.#tick();
     });
-    if (this.#raft.snapshot !== null) {
-      this.#isStarting = true;
-      this.#snapshots.restore(this.#raft.snapshot);
-    }
+    if (this.#raft.snapshot !== null) this.#snapshots.restore(this.#raft.snapshot);
     this.#schedule();
   }
 
@@ -235,7 +228,7 @@ export class Member<State, Command, Result> {
 
   /** As far as this the log is applied in `state`; 0 before anything is. */
   get appliedIndex(): Index {
-    return this.#isStarting ? 0 : (this.#outgrownAt ?? this.#raft.appliedIndex);
+    return this.#applier.appliedIndex;
   }
 
   /**
@@ -243,8 +236,7 @@ export class Member<State, Command, Result> {
    * @throws RaftError COMPACTED when there may have been one that is not kept any more
    */
   committed(from: Index): CommittedCommand<Command, Result> | null {
-    const command = this.#history.next(from);
-    return command && this.#machine.described(command);
+    return this.#applier.committed(from);
   }
 
   /**
@@ -376,15 +368,14 @@ export class Member<State, Command, Result> {
 
   /** Calls back once this member would know after a restart how far it has come; not if it stops before. */
   saveCommit(saved: () => void): void {
-    this.#commitSaved = saved;
     this.#react(() => {
-      this.#raft.saveCommit();
+      this.#commitSaver.save(saved);
     });
     this.#tellIfSaved();
   }
 
   #tellIfSaved(): void {
-    if (this.#stopped === null && this.#raft.durableCommit >= this.#raft.commit) this.#commitSaved?.();
+    if (this.#stopped === null) this.#commitSaver.tell();
   }
 
   /** Holds nothing of the group yet. */
@@ -410,7 +401,7 @@ export class Member<State, Command, Result> {
       switch (message.kind) {
         case 'Propose':
           // Without the sessions nobody could say which of them come too early: they will be sent to the next leader.
-          if (this.#outgrown === null) this.#courier.receive(message);
+          if (this.#applier.outgrown === null) this.#courier.receive(message);
           break;
         case 'ProposeRefused':
           this.#courier.receiveRefusal(message);
@@ -473,7 +464,7 @@ export class Member<State, Command, Result> {
       durability: this.#storage.durability,
       members: this.#peers.list(this.#report()),
       pending: this.#proposals.pending,
-      outgrown: this.#outgrown,
+      outgrown: this.#applier.outgrown,
       stopped: this.#stopped,
     };
   }
@@ -506,7 +497,7 @@ export class Member<State, Command, Result> {
 
   /** Why nothing is applied, proposed or read here any more: it has stopped, or cannot follow its group. */
   get refusal(): RaftError | null {
-    return this.#stopped ?? this.#outgrown;
+    return this.#stopped ?? this.#applier.outgrown;
   }
 
   #stop(reason: RaftError): void {
@@ -560,11 +551,10 @@ export class Member<State, Command, Result> {
   #tick(): void {
     this.#voidLateLease();
     const ticks = this.#pacer.advance(this.#clock.now());
-    if (ticks === 0 || this.#isStarting) return;
+    if (ticks === 0 || this.#applier.isStarting) return;
     this.#react(() => {
       for (let i = 0; i < ticks; i++) this.#raft.tick();
-      this.#ticksSinceWrite += ticks;
-      if (this.#ticksSinceWrite >= restTicks && this.#raft.savedCommit < this.#raft.commit) this.#raft.saveCommit();
+      this.#commitSaver.tick(ticks);
       this.#courier.tick(ticks);
       this.#changes.tick(ticks);
       this.#proposals.tick(this.#clock.wallTime());
@@ -581,7 +571,7 @@ export class Member<State, Command, Result> {
 
   /** Carries out all that there is to do, and tells of what has changed by it. */
   #work(): void {
-    if (this.#isStarting) return;
+    if (this.#applier.isStarting) return;
     this.#guard(() => {
       this.#voidLateLease();
       this.#ship();
@@ -603,14 +593,14 @@ export class Member<State, Command, Result> {
     const replica = [role, term, leader, commit, appliedIndex, durableIndex, lastIndex];
     const membership = [this.#raft.configuration.version, this.#raft.isRemoved];
     const changes = [this.#proposals.changes, this.#peers.changes];
-    this.#news.tell(this.#machine.state, [...replica, ...membership, durability, ...changes, this.#outgrown]);
+    this.#news.tell(this.#machine.state, [...replica, ...membership, durability, ...changes, this.#applier.outgrown]);
   }
 
   #ship(): void {
     this.#newcomers.admit();
     this.#changes.ship();
     // Whoever cannot follow the group would never hear what came of it.
-    if (this.#outgrown === null) this.#courier.ship();
+    if (this.#applier.outgrown === null) this.#courier.ship();
     this.#proposals.flush();
     this.#reads.ship();
   }
@@ -619,7 +609,7 @@ export class Member<State, Command, Result> {
     // Parts first: a batch that makes a snapshot the newest one finds all of it in the store.
     for (const part of snapshotParts) this.#snapshots.keep(part);
     if (write !== null) {
-      this.#ticksSinceWrite = 0;
+      this.#commitSaver.writing();
       this.#meter.writing(write, this.id);
       this.#writer.write(write);
     }
@@ -632,63 +622,21 @@ export class Member<State, Command, Result> {
   }
 
   #apply(committed: readonly Entry[]): void {
-    const last = committed.at(-1);
-    if (last === undefined) return;
-    this.#meter.proposals.applying();
-    for (const entry of committed) this.#applyEntry(entry);
-    this.#meter.proposals.applied();
-    this.#raft.applied(last.index);
+    if (committed.length === 0) return;
+    this.#applier.apply(committed);
     this.#snapshots.applied(committed);
-    if (this.#changes.isWaiting) this.#tellOfChanges(committed);
-  }
-
-  /** Those who wait for a change see every configuration, also one that is in force no more. */
-  #tellOfChanges(committed: readonly Entry[]): void {
-    for (const { kind, index, data } of committed) {
-      const configuration = kind === 'configuration' ? decodeConfiguration(data, index) : null;
-      if (configuration !== null) this.#changes.applied(configuration);
-    }
-  }
-
-  #applyEntry(entry: Entry): void {
-    if (this.#outgrown !== null) {
-      this.#unappliedBytes += entryBytes(entry);
-      if (this.#unappliedBytes > this.#maxUnappliedBytes) this.#stop(this.#outgrown);
-      return;
-    }
-    const effect = this.#machine.apply(entry);
-    if (effect?.kind === 'upgrade-required') {
-      this.#outgrow(upgradeRequired(effect.version, this.#machine.ownVersion), entry.index - 1);
-    } else if (effect !== null) {
-      if (effect.command !== null) this.#history.add(effect.command);
-      this.#proposals.observe(effect, entry.index);
-    }
+    this.#changes.applied(committed);
   }
 
   /**
-   * The group has moved to a version of the machine that this code does not know. The machine stays as it is; the log goes
-   * on behind it, for newer code to apply. Changes of membership take effect here as everywhere, and this member votes and
+   * The machine stays as it is from now on. Changes of membership take effect here as everywhere, and this member votes and
    * acknowledges, so that the group does not lose it; but it leads no more, because it cannot answer anybody.
    */
-  #outgrow(error: RaftError, at: Index): void {
-    if (this.#outgrown !== null) return;
-    this.#outgrown = error;
-    this.#outgrownAt = at;
+  #outgrown(error: RaftError): void {
     this.#snapshots.end();
     this.#raft.standAside();
     this.#proposals.failWhatCannotWait(endingWith(error), true);
     this.#reads.failAll(error);
-  }
-
-  /** The machine has come to an index by a snapshot, not by applying what leads there. */
-  #restored(index: Index): void {
-    if (!this.#isStarting) this.#meter.installed();
-    this.#isStarting = false;
-    this.#history.restart(index);
-    this.#proposals.recover(this.#machine);
-    this.#listener.restored?.(index);
-    if (index > this.#raft.appliedIndex) this.#raft.applied(index);
-    this.#changes.restored(this.#raft.configuration);
   }
 
   #written(write: Write): void {
