@@ -4,6 +4,7 @@ import type { RaftStatus } from '../core/status.ts';
 import type { Entry, Index, Term } from '../core/types.ts';
 import type { RaftError } from '../errors.ts';
 import type { Durability } from '../storage/storage.ts';
+import type { MemberReport } from '../transport/messages.ts';
 import type { PeerStatus } from './peers.ts';
 
 type ReplicaStatus = Pick<
@@ -25,6 +26,11 @@ export interface MemberStatus extends ReplicaStatus {
   readonly outgrown: RaftError | null;
   /** Why this member takes no further part; null while it does. */
   readonly stopped: RaftError | null;
+}
+
+/** What a member tells the others of itself. */
+export function reportOf({ role, term, leader, commit, appliedIndex: applied, lastIndex }: Raft): MemberReport {
+  return { role, term, leader, commit, applied, lastIndex };
 }
 
 /** An entry of the log as a person would read it. */

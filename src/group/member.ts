@@ -1,6 +1,7 @@
 /**
- * One member at work: a core, driven by messages and time, with its effects carried out on a storage, a transport and a
- * machine. Everything here is synchronous and reacts to events; the same code runs in a tab and in a simulation.
+ * One member at work: a core, driven by messages and time (`driver.ts`), with its effects carried out on a storage, a transport
+ * and a machine. Here its parts are put together, and what is asked of it comes in. Everything is synchronous and reacts to
+ * events; the same code runs in a tab and in a simulation.
  *
  * The journey of a command: `propose` -> a place in our session -> the leader, which may be us -> `Raft.propose` ->
  * `ready` -> storage and transport side by side -> acknowledgements -> commit -> applied on every member, and here the
@@ -12,42 +13,34 @@ import { type Exclusion, exclusionOf } from '../core/exclusions.ts';
 import type { MembershipOptions, MembershipResult } from '../core/membership.ts';
 import { raftOptions } from '../core/options.ts';
 import { quorumIndex } from '../core/quorum.ts';
-import type { Ready } from '../core/output.ts';
 import { Raft, type RaftInit } from '../core/raft.ts';
 import type { Random } from '../core/random.ts';
 import type { ReadConsistency } from '../core/reading.ts';
-import type { Write } from '../core/replica.ts';
 import type { RoleName, TraceListener } from '../core/trace.ts';
 import type { TransferResult } from '../core/transfers.ts';
-import { type Configuration, type Entry, type Index, type NodeId, type PersistentState } from '../core/types.ts';
-import { endingWith, RaftError, type RaftErrorCode } from '../errors.ts';
+import type { Configuration, Index, NodeId, PersistentState } from '../core/types.ts';
+import { RaftError } from '../errors.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import { type CommittedCommand, ReplicatedMachine } from '../machine/replicated.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { Demand, MemberMessage, MemberReport } from '../transport/messages.ts';
+import type { Demand, MemberMessage } from '../transport/messages.ts';
 import type { Transport } from '../transport/transport.ts';
 import { Applier } from './applier.ts';
 import { type CancelChange, type ChangeOutcome, Changes } from './changes.ts';
 import type { Clock } from './clock.ts';
-import { CommitSaver } from './commit-saver.ts';
 import { Courier } from './courier.ts';
+import { Driver } from './driver.ts';
 import { Echo } from './echo.ts';
-import { type MemberListener, News } from './listener.ts';
+import type { MemberListener } from './listener.ts';
 import { MemberMeter, type MemberMetrics } from './member-meter.ts';
 import { defaultMemberOptions, type MemberOptions } from './member-options.ts';
-import { type LogEntry, logTail, type MemberStatus } from './member-status.ts';
+import { type LogEntry, logTail, type MemberStatus, reportOf } from './member-status.ts';
 import { type NewcomerKind, Newcomers } from './newcomers.ts';
-import { Pacer } from './pacer.ts';
 import { Peers } from './peers.ts';
 import type { Proposal, ProposalOutcome, RestoredProposal } from './pending.ts';
 import { newProposals, type Proposals } from './proposals.ts';
 import { type ReadOutcome, Reads } from './reads.ts';
-import { Sending } from './sending.ts';
 import { Snapshots } from './snapshots.ts';
-import { Writer } from './writer.ts';
-
-/** Why a member never takes part again, whatever it keeps. */
-const endings: readonly RaftErrorCode[] = ['REMOVED', 'BANNED'];
 
 export interface MemberInit<State, Command, Result> {
   readonly id: NodeId;
@@ -73,7 +66,6 @@ export class Member<State, Command, Result> {
   readonly id: NodeId;
   readonly #raft: Raft;
   readonly #storage: Storage;
-  readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #machine: ReplicatedMachine<State, Command, Result>;
   readonly #proposals: Proposals<Result>;
@@ -84,18 +76,9 @@ export class Member<State, Command, Result> {
   readonly #newcomers: Newcomers;
   readonly #reads: Reads;
   readonly #snapshots: Snapshots;
-  readonly #writer: Writer;
-  readonly #commitSaver: CommitSaver;
-  readonly #sending: Sending;
   readonly #peers: Peers;
-  readonly #pacer: Pacer;
-  readonly #listener: MemberListener;
   readonly #meter: MemberMeter;
-  readonly #news: News<State>;
-  readonly #stopTicking: () => void;
-  #isScheduled = false;
-  #hasStarted = false;
-  #stopped: RaftError | null = null;
+  readonly #driver: Driver<State, Command, Result>;
 
   /**
    * @throws RangeError for options out of range
@@ -108,13 +91,10 @@ export class Member<State, Command, Result> {
     const { electionTicks } = raftOptions(raft);
     this.id = id;
     this.#storage = storage;
-    this.#transport = transport;
     this.#clock = clock;
-    this.#listener = listener;
     this.#meter = init.meter ?? new MemberMeter(clock);
     this.#meter.begin(persistent.hardState);
     this.#machine = new ReplicatedMachine(machine);
-    this.#news = new News(listener, this.#machine.state);
     try {
       this.#raft = createRaft({ id, persistent, random, options: raft, ...(trace && { trace }) });
     } catch (cause) {
@@ -125,17 +105,6 @@ export class Member<State, Command, Result> {
     this.#changes = new Changes(id, this.#raft, transport, electionTicks);
     this.#newcomers = new Newcomers(this.#raft, maxLearners);
     this.#reads = new Reads(this.#raft);
-    this.#writer = new Writer({
-      storage,
-      durable: (write) => {
-        this.#written(write);
-      },
-      compact: () => this.#raft.compactWholly(),
-      fail: (error) => {
-        this.#stop(error);
-      },
-    });
-    this.#commitSaver = new CommitSaver(this.#raft);
     this.#snapshots = new Snapshots({
       raft: this.#raft,
       storage,
@@ -143,10 +112,10 @@ export class Member<State, Command, Result> {
       random,
       options: snapshots,
       react: (action) => {
-        this.#react(action);
+        this.#driver.react(action);
       },
       fail: (error) => {
-        this.#stop(error);
+        this.#driver.stop(error);
       },
       restored: (index) => {
         this.#applier.restored(index);
@@ -161,10 +130,10 @@ export class Member<State, Command, Result> {
     this.#proposals.meter = this.#meter.proposals;
     this.#proposals.listener = {
       changed: () => {
-        this.#schedule();
+        this.#driver.schedule();
       },
       failed: (error) => {
-        this.#stop(error);
+        this.#driver.stop(error);
       },
     };
     this.#applier = new Applier({
@@ -178,10 +147,10 @@ export class Member<State, Command, Result> {
         listener.restored?.(index);
       },
       outgrown: (error) => {
-        this.#outgrown(error);
+        this.#driver.outgrown(error);
       },
       full: (error) => {
-        this.#stop(error);
+        this.#driver.stop(error);
       },
     });
     this.#echo = new Echo({
@@ -203,22 +172,28 @@ export class Member<State, Command, Result> {
         this.#untilCaughtUp(done);
       },
     });
-    this.#sending = new Sending({
+    this.#driver = new Driver({
+      id,
       raft: this.#raft,
+      storage,
       transport,
-      later: (action) => {
-        clock.later(() => {
-          this.#react(action);
-        });
-      },
-      isAwaited: (news) => this.#courier.awaits(news.to, news.commit),
-    });
-    this.#pacer = new Pacer(tickMs, Math.max(1, Math.floor(electionTicks / 2)), clock.now());
-    this.#stopTicking = clock.every(tickMs, () => {
-      this.#tick();
+      clock,
+      machine: this.#machine,
+      applier: this.#applier,
+      snapshots: this.#snapshots,
+      proposals: this.#proposals,
+      courier: this.#courier,
+      changes: this.#changes,
+      newcomers: this.#newcomers,
+      reads: this.#reads,
+      peers: this.#peers,
+      meter: this.#meter,
+      listener,
+      tickMs,
+      maxTicks: Math.max(1, Math.floor(electionTicks / 2)),
     });
     if (this.#raft.snapshot !== null) this.#snapshots.restore(this.#raft.snapshot);
-    this.#schedule();
+    this.#driver.schedule();
   }
 
   /** The machine's state after every command applied here. */
@@ -262,7 +237,7 @@ export class Member<State, Command, Result> {
     const now = this.#clock.wallTime();
     const expires = expiresInMs === null ? null : now + expiresInMs;
     const proposal = this.#proposals.add(this.#machine.encode(command), now, settle, expires);
-    this.#schedule();
+    this.#driver.schedule();
     return proposal;
   }
 
@@ -284,7 +259,7 @@ export class Member<State, Command, Result> {
   proposeUpgrade(settle: (outcome: ProposalOutcome<Result>) => void): Proposal {
     this.#checkServing();
     const proposal = this.#proposals.add(this.#machine.upgrade, this.#clock.wallTime(), settle);
-    this.#schedule();
+    this.#driver.schedule();
     return proposal;
   }
 
@@ -300,7 +275,7 @@ export class Member<State, Command, Result> {
   read(consistency: ReadConsistency, settle: (outcome: ReadOutcome) => void): (error: RaftError) => void {
     this.#checkServing();
     const cancel = this.#reads.add(consistency, settle);
-    this.#schedule();
+    this.#driver.schedule();
     return cancel;
   }
 
@@ -317,17 +292,17 @@ export class Member<State, Command, Result> {
 
   /** Proposes a change of membership, if this member leads; it takes effect when it is applied. See `Raft`. */
   proposeMembership(steps: readonly MembershipStep[], options: MembershipOptions = {}): MembershipResult {
-    return this.#answer(() => this.#raft.proposeMembership(steps, options));
+    return this.#driver.answer(() => this.#raft.proposeMembership(steps, options));
   }
 
   /** Leaves a joint configuration that does not leave itself. */
   leaveJoint(options: Pick<MembershipOptions, 'ifVersion'> = {}): MembershipResult {
-    return this.#answer(() => this.#raft.leaveJoint(options));
+    return this.#driver.answer(() => this.#raft.leaveJoint(options));
   }
 
   /** Hands leadership over, if this member leads. */
   transferLeadership(target: NodeId): TransferResult {
-    return this.#answer(() => this.#raft.transferLeadership(target));
+    return this.#driver.answer(() => this.#raft.transferLeadership(target));
   }
 
   /**
@@ -336,24 +311,24 @@ export class Member<State, Command, Result> {
    * @throws RaftError BUSY, MEMBERS_CHANGED, or why the member stopped
    */
   change(demand: Demand, ifVersion: Index | null, settle: (outcome: ChangeOutcome) => void): CancelChange {
-    return this.#answer(() => this.#changes.add(demand, ifVersion, settle));
+    return this.#driver.answer(() => this.#changes.add(demand, ifVersion, settle));
   }
 
   /** Somebody asks us to be let into the group; false when that is full. Whoever leads sees to it. */
   admit(id: NodeId, kind: NewcomerKind): boolean {
-    return this.#answer(() => this.#newcomers.ask(id, kind));
+    return this.#driver.answer(() => this.#newcomers.ask(id, kind));
   }
 
   /** Takes a snapshot now, if something was applied since the last one. */
   takeSnapshot(): void {
-    this.#react(() => {
+    this.#driver.react(() => {
       this.#snapshots.take();
     });
   }
 
   /** Whether a read on a lease would be answered now, without asking anybody. */
   get holdsLease(): boolean {
-    return this.#raft.holdsLease && !this.#pacer.isBehind(this.#clock.now());
+    return this.#driver.holdsLease;
   }
 
   /** The configuration in force here. */
@@ -368,14 +343,7 @@ export class Member<State, Command, Result> {
 
   /** Calls back once this member would know after a restart how far it has come; not if it stops before. */
   saveCommit(saved: () => void): void {
-    this.#react(() => {
-      this.#commitSaver.save(saved);
-    });
-    this.#tellIfSaved();
-  }
-
-  #tellIfSaved(): void {
-    if (this.#stopped === null) this.#commitSaver.tell();
+    this.#driver.saveCommit(saved);
   }
 
   /** Holds nothing of the group yet. */
@@ -389,7 +357,7 @@ export class Member<State, Command, Result> {
 
   /** Stands for election without waiting: for the founder of a group, whose others are waiting for a leader. */
   campaign(): void {
-    this.#react(() => {
+    this.#driver.react(() => {
       this.#raft.campaign();
     });
   }
@@ -397,7 +365,7 @@ export class Member<State, Command, Result> {
   /** Takes a message that came over a link from the host of its sender. */
   receive(message: MemberMessage): void {
     if (message.to !== this.id || message.from === this.id) return;
-    this.#react(() => {
+    this.#driver.react(() => {
       switch (message.kind) {
         case 'Propose':
           // Without the sessions nobody could say which of them come too early: they will be sent to the next leader.
@@ -423,7 +391,7 @@ export class Member<State, Command, Result> {
 
   /** There is a link to a member now. */
   peerConnected(peer: NodeId): void {
-    this.#react(() => {
+    this.#driver.react(() => {
       this.#peers.connected(peer);
       this.#raft.campaignSoon();
     });
@@ -431,7 +399,7 @@ export class Member<State, Command, Result> {
 
   /** The link to a member is gone, most likely with its tab: whoever led from there need not be waited for. */
   peerDisconnected(peer: NodeId): void {
-    this.#react(() => {
+    this.#driver.react(() => {
       this.#peers.disconnected(peer);
       this.#raft.reportUnreachable(peer);
       if (this.#raft.leader === peer) this.#raft.forgetLeader();
@@ -440,7 +408,7 @@ export class Member<State, Command, Result> {
 
   /** Whether there is a leader, which has a majority, as far as this member knows. */
   get hasQuorum(): boolean {
-    if (this.#stopped !== null || this.#raft.leader === null) return false;
+    if (this.#driver.stopped !== null || this.#raft.leader === null) return false;
     // That we lead we know from links before we know it from silence.
     return this.#raft.role !== 'leader' || this.isMajorityLinked;
   }
@@ -462,10 +430,10 @@ export class Member<State, Command, Result> {
       durable,
       lastIndex,
       durability: this.#storage.durability,
-      members: this.#peers.list(this.#report()),
+      members: this.#peers.list(reportOf(this.#raft)),
       pending: this.#proposals.pending,
       outgrown: this.#applier.outgrown,
-      stopped: this.#stopped,
+      stopped: this.#driver.stopped,
     };
   }
 
@@ -487,170 +455,17 @@ export class Member<State, Command, Result> {
 
   /** Takes no further part. What was proposed here and has no outcome ends: unknown if it was sent, else not done. */
   close(reason: RaftError = new RaftError('CLOSED', 'this member was closed')): void {
-    this.#stop(reason);
+    this.#driver.stop(reason);
   }
 
   /** Why this member takes no further part; null while it does. */
   get stopped(): RaftError | null {
-    return this.#stopped;
+    return this.#driver.stopped;
   }
 
   /** Why nothing is applied, proposed or read here any more: it has stopped, or cannot follow its group. */
   get refusal(): RaftError | null {
-    return this.#stopped ?? this.#applier.outgrown;
-  }
-
-  #stop(reason: RaftError): void {
-    if (this.#stopped !== null) return;
-    this.#stopped = reason;
-    this.#stopTicking();
-    this.#storage.close();
-    const ended = endingWith(reason);
-    this.#proposals.failAll(ended, !endings.includes(reason.code));
-    this.#changes.failAll(ended);
-    this.#reads.failAll(reason);
-    this.#listener.statusChanged();
-  }
-
-  #answer<Result>(question: () => Result): Result {
-    if (this.#stopped !== null) throw this.#stopped;
-    const answer = question();
-    this.#schedule();
-    return answer;
-  }
-
-  /** Does something, then, once this event is dealt with, whatever follows from it. */
-  #react(action: () => void): void {
-    this.#guard(action);
-    this.#schedule();
-  }
-
-  /** A broken invariant stops this member, and only it. */
-  #guard(action: () => void): void {
-    if (this.#stopped !== null) return;
-    try {
-      action();
-    } catch (cause) {
-      if (!(cause instanceof InvariantViolation)) throw cause;
-      const message = `this member found a rule of the algorithm broken and stopped (${cause.message})`;
-      this.#stop(new RaftError('INVARIANT_VIOLATED', message, { cause }));
-    }
-  }
-
-  #schedule(): void {
-    if (this.#isScheduled || this.#stopped !== null) return;
-    this.#isScheduled = true;
-    this.#clock.defer(this.#workOnce);
-  }
-
-  readonly #workOnce = (): void => {
-    this.#isScheduled = false;
-    this.#work();
-  };
-
-  #tick(): void {
-    this.#voidLateLease();
-    const ticks = this.#pacer.advance(this.#clock.now());
-    if (ticks === 0 || this.#applier.isStarting) return;
-    this.#react(() => {
-      for (let i = 0; i < ticks; i++) this.#raft.tick();
-      this.#commitSaver.tick(ticks);
-      this.#courier.tick(ticks);
-      this.#changes.tick(ticks);
-      this.#proposals.tick(this.#clock.wallTime());
-      this.#reads.tick(ticks);
-      this.#snapshots.takeIfDue();
-      this.#peers.tell(this.#report(), this.#transport);
-    });
-  }
-
-  /** Q7: after a pause nobody knows whether a lease still holds, until the time that has passed is counted. */
-  #voidLateLease(): void {
-    if (this.#pacer.isBehind(this.#clock.now())) this.#raft.voidLease();
-  }
-
-  /** Carries out all that there is to do, and tells of what has changed by it. */
-  #work(): void {
-    if (this.#applier.isStarting) return;
-    this.#guard(() => {
-      this.#voidLateLease();
-      this.#ship();
-      for (let ready = this.#raft.ready(); ready !== null; ready = this.#raft.ready()) {
-        this.#carryOut(ready);
-        this.#ship();
-      }
-    });
-    this.#tell();
-    if (this.#hasStarted || this.#stopped !== null) return;
-    this.#hasStarted = true;
-    this.#listener.started?.();
-  }
-
-  #tell(): void {
-    const { role, term, leader, commit, appliedIndex, durableIndex, lastIndex } = this.#raft;
-    this.#meter.knows(leader, term);
-    const { durability } = this.#storage;
-    const replica = [role, term, leader, commit, appliedIndex, durableIndex, lastIndex];
-    const membership = [this.#raft.configuration.version, this.#raft.isRemoved];
-    const changes = [this.#proposals.changes, this.#peers.changes];
-    this.#news.tell(this.#machine.state, [...replica, ...membership, durability, ...changes, this.#applier.outgrown]);
-  }
-
-  #ship(): void {
-    this.#newcomers.admit();
-    this.#changes.ship();
-    // Whoever cannot follow the group would never hear what came of it.
-    if (this.#applier.outgrown === null) this.#courier.ship();
-    this.#proposals.flush();
-    this.#reads.ship();
-  }
-
-  #carryOut({ write, messages, committed, reads, failedReads, snapshotParts, snapshotReads }: Ready): void {
-    // Parts first: a batch that makes a snapshot the newest one finds all of it in the store.
-    for (const part of snapshotParts) this.#snapshots.keep(part);
-    if (write !== null) {
-      this.#commitSaver.writing();
-      this.#meter.writing(write, this.id);
-      this.#writer.write(write);
-    }
-    this.#sending.send(messages);
-    for (const read of snapshotReads) this.#snapshots.read(read);
-    // The state is what it was when these were handed out; what is committed comes after them.
-    this.#reads.ready(reads);
-    this.#reads.failed(failedReads);
-    this.#apply(committed);
-  }
-
-  #apply(committed: readonly Entry[]): void {
-    if (committed.length === 0) return;
-    this.#applier.apply(committed);
-    this.#snapshots.applied(committed);
-    this.#changes.applied(committed);
-  }
-
-  /**
-   * The machine stays as it is from now on. Changes of membership take effect here as everywhere, and this member votes and
-   * acknowledges, so that the group does not lose it; but it leads no more, because it cannot answer anybody.
-   */
-  #outgrown(error: RaftError): void {
-    this.#snapshots.end();
-    this.#raft.standAside();
-    this.#proposals.failWhatCannotWait(endingWith(error), true);
-    this.#reads.failAll(error);
-  }
-
-  #written(write: Write): void {
-    this.#meter.written(write, this.#raft.appliedIndex);
-    this.#react(() => {
-      this.#raft.persisted(write);
-      if (write.snapshot !== null) this.#snapshots.promoted(write.snapshot, this.#raft.appliedIndex);
-    });
-    this.#tellIfSaved();
-  }
-
-  #report(): MemberReport {
-    const { role, term, leader, commit, appliedIndex: applied, lastIndex } = this.#raft;
-    return { role, term, leader, commit, applied, lastIndex };
+    return this.#driver.stopped ?? this.#applier.outgrown;
   }
 }
 
