@@ -34,7 +34,9 @@ function groupThatRepeats(isSaidTwice: (message: Message) => boolean) {
     override ready(): Ready | null {
       const ready = super.ready();
       if (ready === null) return null;
-      const messages = ready.messages.flatMap((message) => (isSaidTwice(message) ? [message, again(message)] : [message]));
+      const messages = ready.messages.flatMap((message) =>
+        isSaidTwice(message) ? [message, again(message)] : [message],
+      );
       return { ...ready, messages };
     }
   }
