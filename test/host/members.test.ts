@@ -29,7 +29,7 @@ class Group extends Tabs {
   /** Another tab with an invite, by default the full one. */
   async join(number: number, invite: string = this.invite): Promise<List> {
     const host = (this.hosts[number] = this.open(number));
-    const joined = await this.outcome(host.join(list, decodeInvite(invite)));
+    const joined = await this.opened(host.join(list, decodeInvite(invite)));
     this.groups[number] = joined;
     return joined;
   }
@@ -47,7 +47,7 @@ class Group extends Tabs {
     const [record] = (await this.databases[number]?.groups()) ?? [];
     if (record === undefined) throw new Error('the group is not stored');
     this.hosts[number] = this.open(number);
-    const again = await this.outcome(this.hosts[number].open(list, record));
+    const again = await this.opened(this.hosts[number].open(list, record));
     this.groups[number] = again;
     return again;
   }

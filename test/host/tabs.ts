@@ -55,25 +55,28 @@ export class Tabs {
     });
   }
 
-  /** Lets time pass until something holds; storage and promises get their turns in between. */
-  async until(holds: () => boolean, what: string): Promise<void> {
+  /**
+   * Lets time pass until something holds; storage and promises get their turns in between.
+   * @param stepMs milliseconds that pass in each turn
+   */
+  async until(holds: () => boolean, what: string, stepMs = 5): Promise<void> {
     // Cryptography takes its own time: on a busy machine a second may pass before it is its turn.
     const end = performance.now() + patienceMs;
     while (performance.now() < end) {
       if (holds()) return;
-      this.clock.pass(5);
+      this.clock.pass(stepMs);
       await new Promise(setImmediate);
     }
     throw new Error(`${what} did not come to hold`);
   }
 
-  async outcome<Value>(promise: Promise<Value>): Promise<Value> {
+  async outcome<Value>(promise: Promise<Value>, stepMs?: number): Promise<Value> {
     let isDone = false;
     const done = (): void => {
       isDone = true;
     };
     promise.then(done, done);
-    await this.until(() => isDone, 'an outcome');
+    await this.until(() => isDone, 'an outcome', stepMs);
     return promise;
   }
 
@@ -91,6 +94,14 @@ export class Tabs {
       });
     };
     return errors;
+  }
+
+  /**
+   * The outcome of what derives keys first, while time stands still. Cryptography takes real time: if virtual time went on
+   * beside it, a busy machine would make whoever waits for something else meanwhile run out of patience.
+   */
+  opened<Value>(opening: Promise<Value>): Promise<Value> {
+    return this.outcome(opening, 0);
   }
 
   /** A group of `count` tabs, founded. */
