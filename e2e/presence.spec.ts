@@ -2,7 +2,7 @@
 import type { BrowserContext, Page } from 'playwright/test';
 import { expect, test } from './fixtures.ts';
 import type { Harness } from './pages/harness.ts';
-import { gather, open, state, status } from './pages.ts';
+import { gather, open, state, status, untilLed } from './pages.ts';
 
 declare const harness: Harness;
 
@@ -44,30 +44,43 @@ test('names appear in every tab, cursors move at their pace, and the log has not
       });
     });
   }
-  await expect.poll(async () => (await status(first))?.member?.leader ?? null).not.toBeNull();
-  const before = (await status(first))?.member?.lastIndex;
-  const { moves, ms } = await first.evaluate(async () => {
+  await Promise.all(pages.map(untilLed));
+  const moving = first.evaluate(async () => {
     const start = performance.now();
+    const turns = new MessageChannel();
     let x = 0;
-    while (performance.now() - start < 2000) {
-      harness.group?.presence.update({ x: ++x });
-      await new Promise((resolve) => setTimeout(resolve, 2));
+    while (!('isEnough' in globalThis)) {
+      // A hand that moves faster than anybody is told of it, however slow the machine is.
+      for (let i = 0; i < 10; i++) harness.group?.presence.update({ x: ++x });
+      await new Promise((resolve) => {
+        turns.port1.onmessage = resolve;
+        turns.port2.postMessage(null);
+      });
     }
     return { moves: x, ms: performance.now() - start };
   });
-  expect(moves).toBeGreaterThan(100);
+  const movesOf = (page: Page) => page.evaluate(() => (globalThis as unknown as { moves: { x: number }[] }).moves);
+  for (const page of [second, third]) {
+    await expect.poll(async () => (await movesOf(page)).length).toBeGreaterThan(20);
+  }
+  await first.evaluate(() => Object.assign(globalThis, { isEnough: true }));
+  const { moves, ms } = await moving;
   const last = { name: 'tab 0', x: moves };
   for (const page of [second, third]) {
     await expect.poll(() => seen(page)).toContainEqual(last);
-    const came = await page.evaluate(() => (globalThis as unknown as { moves: { x: number }[] }).moves);
+    const came = await movesOf(page);
     expect(came.at(-1)).toEqual(last);
     expect(came.map(({ x }) => x)).toEqual(came.map(({ x }) => x).toSorted((a, b) => a - b));
     // Twenty in a second, and a third more, if all pauses were as short as they may be.
     expect(came.length).toBeLessThanOrEqual((ms / 1000) * 20 * (4 / 3) + 2);
-    expect(came.length).toBeGreaterThan(1);
+    expect(came.length).toBeLessThan(moves);
   }
-  expect((await status(first))?.member?.lastIndex).toBe(before);
-  for (const page of pages) expect(await state(page)).toEqual([]);
+  for (const page of pages) {
+    // What a leader opens its term with has no command, and nothing else is there.
+    const commands = await page.evaluate(() => harness.group?.log(1000).map(({ command }) => command));
+    expect(commands?.filter((command) => command !== null)).toEqual([]);
+    expect(await state(page)).toEqual([]);
+  }
 });
 
 test('a tab that is closed, or reloaded, is gone at once: it says so before its links end', async ({
