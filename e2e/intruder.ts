@@ -175,11 +175,16 @@ export const inTheMiddle: Connect = (initiator, configuration, listener) => {
       },
     }),
   );
+  const destroy = (): void => {
+    for (const one of [victim, ...made]) one.destroy();
+  };
   return {
     peerConnection: victim.peerConnection,
     signal: (signal) => made[1]?.signal(signal),
-    destroy: () => {
-      for (const one of [victim, ...made]) one.destroy();
+    destroy,
+    hangUp: (over) => {
+      destroy();
+      over();
     },
   };
 };

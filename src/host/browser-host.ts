@@ -8,6 +8,7 @@ import { IndexedDbDatabase } from '../storage/indexeddb.ts';
 import { MemoryDatabase } from '../storage/memory.ts';
 import type { Timers } from '../transport/timers.ts';
 import { Mesh } from '../transport/mesh.ts';
+import { OpenConnections } from '../transport/open-connections.ts';
 import { simplePeer } from '../transport/simple-peer-connection.ts';
 import { checkConfiguration } from '../transport/webrtc-configuration.ts';
 import { barePeer } from '../transport/bare-connection.ts';
@@ -88,6 +89,7 @@ export async function openBrowserHost(options: BrowserHostOptions, listener: Bro
   const database = await openDatabase(hold, options);
   const identity = await hostSigner(database);
   const clock = new WorkerClock();
+  const connections = new OpenConnections(options.webrtc === 'bare' ? barePeer() : simplePeer());
   const host = new Host({
     database,
     clock,
@@ -98,7 +100,7 @@ export async function openBrowserHost(options: BrowserHostOptions, listener: Bro
         timers: timersOf(clock),
         openWebSocket: (url) => new WebSocket(url),
         ...(options.tabLinks && hasLocks() && { tabLocks: navigator.locks }),
-        connect: options.webrtc === 'bare' ? barePeer() : simplePeer(),
+        connect: connections.connect,
         configuration: configurationOf(options),
       }),
     estimateStorage,
@@ -114,6 +116,7 @@ export async function openBrowserHost(options: BrowserHostOptions, listener: Bro
   });
   hold.whenEnded((reason) => {
     host.close(reason);
+    connections.destroy();
   });
   return host;
 }

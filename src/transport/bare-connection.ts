@@ -1,7 +1,7 @@
 /** Connections on the bare RTCPeerConnection, without a library. */
 import type { Connect, Connection, ConnectionEnd, ConnectionListener } from './connection.ts';
 import type { Signal } from './introduction.ts';
-import { makeLaneChannels } from './lane-channels.ts';
+import { type LaneChannels, makeLaneChannels } from './lane-channels.ts';
 
 /** @param construct for environments whose RTCPeerConnection is no global */
 export function barePeer(
@@ -14,6 +14,7 @@ export function barePeer(
 class BareConnection implements Connection {
   readonly peerConnection: RTCPeerConnection;
   readonly #listener: ConnectionListener;
+  readonly #channels: LaneChannels;
   /** Candidates that came before the description which they belong to. */
   #early: RTCIceCandidateInit[] | null = [];
   #isClosed = false;
@@ -21,7 +22,7 @@ class BareConnection implements Connection {
   constructor(initiator: boolean, connection: RTCPeerConnection, listener: ConnectionListener) {
     this.peerConnection = connection;
     this.#listener = listener;
-    makeLaneChannels(connection, {
+    this.#channels = makeLaneChannels(connection, {
       opened: (channels) => {
         if (!this.#isClosed) listener.opened(channels);
       },
@@ -88,5 +89,15 @@ class BareConnection implements Connection {
   destroy(): void {
     this.#isClosed = true;
     this.peerConnection.close();
+  }
+
+  hangUp(over: () => void): void {
+    const end = (): void => {
+      this.peerConnection.close();
+      over();
+    };
+    if (this.#isClosed) end();
+    else this.#channels.hangUp(end);
+    this.#isClosed = true;
   }
 }

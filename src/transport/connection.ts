@@ -22,7 +22,13 @@ export interface Connection {
   readonly peerConnection: RTCPeerConnection;
   /** Takes a signal of the other end; one that makes no sense closes the connection. */
   signal(signal: Signal): void;
+  /** Ends it at once, and tells nothing any more. The other end is told once, in messages that may be lost. */
   destroy(): void;
+  /**
+   * Ends it when the other end has heard that it is over, or is out of reach, and calls back then. Tells nothing any more.
+   * Whoever does not want to wait for an end that does not answer destroys it.
+   */
+  hangUp(over: () => void): void;
 }
 
 /** Makes a connection. Nothing is told before it has returned. */

@@ -19,13 +19,22 @@ export interface LaneChannelsListener {
   closed(detail: string): void;
 }
 
+/** The channels of a connection, at its end. */
+export interface LaneChannels {
+  /**
+   * Closes both, which the other end hears of even when messages are lost: it travels like what goes on channels. Calls back
+   * once, when the other end has answered or is out of reach; it may do neither for as long as it likes.
+   */
+  hangUp(over: () => void): void;
+}
+
 /**
  * Makes the channels of a connection that is not set up yet.
  *
  * They may open before the connection shows under which descriptions: in Chromium these come to the page on another way.
  * Whoever asked then which certificates were checked would see none, and take the other end for somebody in the middle.
  */
-export function makeLaneChannels(connection: RTCPeerConnection, listener: LaneChannelsListener): void {
+export function makeLaneChannels(connection: RTCPeerConnection, listener: LaneChannelsListener): LaneChannels {
   const open = (): void => {
     if (!lanes.every((lane) => channels[lane].readyState === 'open')) return;
     if (connection.currentLocalDescription === null || connection.currentRemoteDescription === null) return;
@@ -50,7 +59,25 @@ export function makeLaneChannels(connection: RTCPeerConnection, listener: LaneCh
   channels.bulk.onbufferedamountlow = () => {
     listener.drained();
   };
+  const isOver = (): boolean =>
+    outOfReach.has(connection.connectionState) || lanes.every((lane) => channels[lane].readyState === 'closed');
+  return {
+    hangUp: (over) => {
+      const look = (): void => {
+        if (!isOver()) return;
+        connection.removeEventListener('connectionstatechange', look);
+        for (const lane of lanes) channels[lane].onclose = null;
+        over();
+      };
+      connection.addEventListener('connectionstatechange', look);
+      for (const lane of lanes) channels[lane].onclose = look;
+      for (const lane of lanes) channels[lane].close();
+      look();
+    },
+  };
 }
+
+const outOfReach: ReadonlySet<RTCPeerConnectionState> = new Set(['disconnected', 'failed', 'closed']);
 
 function laneChannel(channel: RTCDataChannel): LaneChannel {
   return {

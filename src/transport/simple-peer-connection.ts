@@ -47,9 +47,9 @@ function connect(
     listener.closed(end);
     peer.destroy();
   };
-  makeLaneChannels(peerConnection, {
-    opened: (channels) => {
-      if (!isClosed) listener.opened(channels);
+  const channels = makeLaneChannels(peerConnection, {
+    opened: (opened) => {
+      if (!isClosed) listener.opened(opened);
     },
     received: (message) => {
       if (!isClosed) listener.received(message);
@@ -88,6 +88,15 @@ function connect(
     destroy: () => {
       isClosed = true;
       peer.destroy();
+    },
+    hangUp: (over) => {
+      const end = (): void => {
+        peer.destroy();
+        over();
+      };
+      if (isClosed) end();
+      else channels.hangUp(end);
+      isClosed = true;
     },
   };
 }

@@ -147,12 +147,8 @@ export class WebRtcAttempt implements Attempt {
   #opened(channels: ConstructorParameters<typeof WebRtcLink>[0]['channels']): void {
     if (this.#isOver || this.#link !== null) return;
     this.#stopTimer();
-    const { peerConnection: connection } = this.#connection;
-    const destroy = (): void => {
-      this.#connection.destroy();
-    };
     this.#link = new WebRtcLink(
-      { connection, channels, destroy, timers: this.#init.timers },
+      { connection: this.#connection, channels, timers: this.#init.timers },
       {
         received: (frame, lane) => this.#linkListener?.received(frame, lane),
         closed: (end) => this.#linkListener?.closed(end),

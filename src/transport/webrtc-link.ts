@@ -3,6 +3,7 @@
  * are cut to what every browser carries. Control goes straight to its channel, bulk waits in a queue of ours.
  */
 import { BulkQueue } from './bulk-queue.ts';
+import type { Connection } from './connection.ts';
 import { fragments, laneOf, Reassembler } from './framing.ts';
 import { type ChannelBinding, highWaterBytes, type Lane, type LinkListener, type LinkPath } from './link.ts';
 import { LinkEndpoint } from './link-endpoint.ts';
@@ -11,11 +12,13 @@ import type { Timers } from './timers.ts';
 import { readBinding, readPath } from './webrtc-facts.ts';
 
 export interface WebRtcLinkInit {
-  readonly connection: RTCPeerConnection;
+  readonly connection: Connection;
   readonly channels: Readonly<Record<Lane, LaneChannel>>;
-  readonly destroy: () => void;
   readonly timers: Timers;
 }
+
+/** What the other end has to answer that it has heard of the end. */
+const farewellMs = 2000;
 
 export class WebRtcLink extends LinkEndpoint {
   override readonly binding: ChannelBinding;
@@ -28,7 +31,7 @@ export class WebRtcLink extends LinkEndpoint {
   constructor(init: WebRtcLinkInit, listener: LinkListener) {
     super(listener);
     this.#init = init;
-    this.binding = readBinding(init.connection);
+    this.binding = readBinding(init.connection.peerConnection);
     const { channels, timers } = init;
     this.#control = new Outlet(channels.control);
     this.#bulk = new BulkQueue(new Outlet(channels.bulk), timers, (error) => {
@@ -86,11 +89,16 @@ export class WebRtcLink extends LinkEndpoint {
 
   protected override release(): void {
     this.#bulk.close();
-    this.#init.destroy();
+    const { connection, timers } = this.#init;
+    // Cut at once, in the middle of a stream, the last word may be lost, and the other end would wait for it for 15 s.
+    const stopWaiting = timers.after(farewellMs, () => {
+      connection.destroy();
+    });
+    connection.hangUp(stopWaiting);
   }
 
   override path(): Promise<LinkPath> {
-    return readPath(this.#init.connection);
+    return readPath(this.#init.connection.peerConnection);
   }
 }
 
