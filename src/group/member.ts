@@ -18,7 +18,7 @@ import type { Random } from '../core/random.ts';
 import type { ReadConsistency } from '../core/reading.ts';
 import type { RoleName, TraceListener } from '../core/trace.ts';
 import type { TransferResult } from '../core/transfers.ts';
-import type { Configuration, Index, NodeId, PersistentState } from '../core/types.ts';
+import type { Configuration, Index, NodeId, PersistentState, Term } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import type { MachineDefinition } from '../machine/machine.ts';
 import { type CommittedCommand, ReplicatedMachine } from '../machine/replicated.ts';
@@ -353,6 +353,10 @@ export class Member<State, Command, Result> {
 
   get role(): RoleName {
     return this.#raft.role;
+  }
+
+  get term(): Term {
+    return this.#raft.term;
   }
 
   /** Stands for election without waiting: for the founder of a group, whose others are waiting for a leader. */

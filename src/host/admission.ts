@@ -1,6 +1,6 @@
 /** Who may be in a group, in whose name those who are may speak, and what those who may only read may say. */
 import { type Exclusion as CommittedExclusion, exclusionOf } from '../core/exclusions.ts';
-import type { Configuration, NodeId } from '../core/types.ts';
+import type { Configuration, NodeId, Term } from '../core/types.ts';
 import { RaftError } from '../errors.ts';
 import type { HostId } from '../ids.ts';
 import type { GroupMessage, JoiningMessage } from '../transport/messages.ts';
@@ -68,6 +68,23 @@ export function mayReaderSend({ kind }: GroupMessage): boolean {
     case 'ChangeRefused':
     case 'Founded':
     case 'JoinRefused':
+      return false;
+  }
+}
+
+/**
+ * Whether a message would move whoever takes it to a later term than this. Terms are begun by voters: taken from somebody who
+ * may only read, one would depose the leader, and a last one would end the group. A reader that has heard of a later term
+ * in good faith has it from voters, who tell it the others as well.
+ */
+export function beginsTerm(message: GroupMessage, term: Term): boolean {
+  switch (message.kind) {
+    case 'AppendEntriesResponse':
+    case 'HeartbeatResponse':
+    case 'InstallSnapshotResponse':
+    case 'ReadIndex':
+      return message.term > term;
+    default:
       return false;
   }
 }

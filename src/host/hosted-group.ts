@@ -21,7 +21,7 @@ import type { Storage } from '../storage/storage.ts';
 import { presenceMinor } from '../transport/codec.ts';
 import type { GroupMessage } from '../transport/messages.ts';
 import type { Exclusion, PeerLink, RefusalNotice, SignalingState } from '../transport/transport.ts';
-import { isJoiningMessage, isVouchedFor, mayReaderSend } from './admission.ts';
+import { beginsTerm, isJoiningMessage, isVouchedFor, mayReaderSend } from './admission.ts';
 import { Beginning } from './beginning.ts';
 import { Door } from './door.ts';
 import { Entrance } from './entrance.ts';
@@ -219,6 +219,7 @@ export class HostedGroup<State, Command, Result> {
       link.refuse(group, 'read-only', `whoever may only read sends no ${message.kind}`);
       return true;
     }
+    if (admission.kind === 'read-only' && beginsTerm(message, this.#member?.term ?? 0)) return true;
     if (isJoiningMessage(message)) this.#entrance.received(link, admission, message);
     else if (message.kind === 'Presence') return this.presence.receive(message);
     else if (this.#member !== null) this.#member.receive(message);

@@ -122,6 +122,8 @@ export interface Intruder {
   readonly id: HostId;
   readonly member: NodeId;
   readonly received: readonly Uint8Array[];
+  /** To everybody whom he has met. */
+  readonly links: readonly PeerLink[];
   readonly state: { link: PeerLink | null; isClosed: boolean; readonly refusals: string[] };
 }
 
@@ -130,6 +132,7 @@ export async function intruder(tabs: Tabs, invite: string, minor?: number): Prom
   const { group, access } = decodeInvite(invite);
   const credentials = await deriveCredentials(group, access);
   const received: Uint8Array[] = [];
+  const links: PeerLink[] = [];
   const state = { link: null as PeerLink | null, isClosed: false, refusals: [] as string[] };
   const id = toBase64Url(new Uint8Array(16).fill(99)) as HostId;
   const member = `${id}.IIIIIIIIIII` as NodeId;
@@ -137,12 +140,15 @@ export async function intruder(tabs: Tabs, invite: string, minor?: number): Prom
   connector.join(
     { credentials, broker, member, mayEnter: () => null },
     {
-      met: (link) => (state.link ??= link),
+      met: (link) => {
+        links.push(link);
+        state.link ??= link;
+      },
       parted: () => (state.isClosed = true),
       refused: ({ reason }) => state.refusals.push(reason),
       signalingChanged: () => undefined,
     },
   );
   await tabs.until(() => state.link !== null, 'the link');
-  return { state, received, id, member };
+  return { state, received, links, id, member };
 }
