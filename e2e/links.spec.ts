@@ -218,6 +218,9 @@ test.describe('into a live group of three tabs nobody gets', () => {
         const { member: from } = intruder;
         const to = link.admissionTo(group)?.member ?? from;
         const term = 1_000_000;
+        // What learners may say, but not with a term of their own: it moves nobody.
+        link.send(encodeFrame(group, { kind: 'HeartbeatResponse', from, to, term, round: 1 }), 'control');
+        link.send(encodeFrame(group, { kind: 'ReadIndex', from, to, term, context: 1 }), 'control');
         const frame =
           kind === 'Propose'
             ? encodeFrame(group, {
