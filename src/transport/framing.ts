@@ -45,11 +45,20 @@ export function laneOf(message: Uint8Array): Lane {
 }
 
 interface PartialFrame {
-  readonly frame: Uint8Array;
+  /** As it was announced. */
+  readonly length: number;
+  /** What has come of it, and room for more of it. */
+  bytes: Uint8Array;
   filled: number;
 }
 
-/** Takes the messages of one link in their order. One frame of each lane may be unfinished: its length bounds memory. */
+/** What is reserved for a frame when it begins. From there on it is twice what has come, at the most. */
+const firstRoom = 4 * maxMessageBytes;
+
+/**
+ * Takes the messages of one link in their order. One frame of each lane may be unfinished: its length bounds memory, and no
+ * more is reserved than what has come is worth, because anybody can announce a frame.
+ */
 export class Reassembler {
   readonly #partial: Record<Lane, PartialFrame | null> = { control: null, bulk: null };
 
@@ -68,14 +77,15 @@ export class Reassembler {
     const part = message.subarray((flags & begins) === 0 ? 1 : 1 + lengthBytes);
     const filled = partial.filled + part.byteLength;
     const isComplete = (flags & ends) !== 0;
-    if (filled > partial.frame.byteLength || isComplete !== (filled === partial.frame.byteLength)) {
+    if (filled > partial.length || isComplete !== (filled === partial.length)) {
       throw new RangeError('a frame of another length than it began with');
     }
-    partial.frame.set(part, partial.filled);
+    if (filled > partial.bytes.byteLength) partial.bytes = grown(partial, filled);
+    partial.bytes.set(part, partial.filled);
     partial.filled = filled;
     if (!isComplete) return null;
     this.#partial[lane] = null;
-    return partial.frame;
+    return partial.bytes;
   }
 
   #begin(message: Uint8Array, lane: Lane): PartialFrame {
@@ -83,8 +93,15 @@ export class Reassembler {
     if (message.byteLength < 1 + lengthBytes) throw new RangeError('a frame begins without its length');
     const length = new DataView(message.buffer, message.byteOffset).getUint32(1);
     if (length > maxFrameBytes) throw new RangeError(`a frame of ${length} bytes is larger than ${maxFrameBytes}`);
-    const partial = { frame: new Uint8Array(length), filled: 0 };
+    const partial = { length, bytes: new Uint8Array(Math.min(length, firstRoom)), filled: 0 };
     this.#partial[lane] = partial;
     return partial;
   }
+}
+
+/** Room for what has come, and as much again; never more than the frame has. */
+function grown({ bytes, filled, length }: PartialFrame, needed: number): Uint8Array {
+  const larger = new Uint8Array(Math.min(2 * needed, length));
+  larger.set(bytes.subarray(0, filled));
+  return larger;
 }

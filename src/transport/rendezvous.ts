@@ -41,7 +41,7 @@ export interface RendezvousInit {
   readonly founding: (() => FoundingWish) | null;
 }
 
-/** Sealed messages that wait to be opened: beyond it, more are dropped, as a broker might have done. */
+/** Messages that wait to be opened, and to be sealed: beyond it, more are dropped, as a broker might have done. */
 const maxWaiting = 512;
 
 export class Rendezvous {
@@ -55,6 +55,7 @@ export class Rendezvous {
   #outgoing: Promise<void> = Promise.resolve();
   #incoming: Promise<void> = Promise.resolve();
   #waiting = 0;
+  #unsealed = 0;
   #state: SignalingState;
   #isOver = false;
 
@@ -125,9 +126,13 @@ export class Rendezvous {
 
   /** @param to the run that it is for; null for a hello to whoever it is */
   say(path: Path, to: string | null, introduction: Introduction): void {
+    // Anybody with an invite can have us greet hosts that do not exist.
+    if (this.#unsealed >= maxWaiting || this.#isOver) return;
+    this.#unsealed++;
     this.#outgoing = this.#outgoing
       .then(() => this.#seal.seal(to, encodeIntroduction(introduction)))
       .then((sealed) => {
+        this.#unsealed--;
         if (this.#isOver) return;
         if (path.kind === 'mesh') this.#listener.pass(path, sealed);
         else this.#init.places[path.kind]?.relay(this.#topic, path.name, sealed);

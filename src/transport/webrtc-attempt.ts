@@ -14,6 +14,11 @@ export const noCandidatesDetail: string =
   'this browser found no network address of its own to offer (Chromium gathers none on a machine that has only the ' +
   'loopback interface): connect the machine to a network, even an unused one';
 
+/** With `iceTransportPolicy` at `relay`. */
+export const noRelayDetail: string =
+  'only relays may be used here (iceTransportPolicy), and no TURN server of iceServers has given an address: look at its ' +
+  'address, its username and its credential';
+
 export interface AttemptInit {
   readonly number: number;
   readonly initiator: boolean;
@@ -76,9 +81,14 @@ export class WebRtcAttempt implements Attempt {
     return this.#candidates + countCandidates(this.#connection.peerConnection.localDescription?.sdp ?? '') > 0;
   }
 
+  #failWithoutCandidates(): void {
+    const isRelayed = this.#init.configuration.iceTransportPolicy === 'relay';
+    this.#fail('no-candidates', isRelayed ? noRelayDetail : noCandidatesDetail);
+  }
+
   #watch(connection: RTCPeerConnection): void {
     const lookForCandidates = (): void => {
-      if (!this.#hasCandidates()) this.#fail('no-candidates', noCandidatesDetail);
+      if (!this.#hasCandidates()) this.#failWithoutCandidates();
     };
     connection.addEventListener('iceconnectionstatechange', () => {
       this.#lookForWay();
@@ -117,7 +127,7 @@ export class WebRtcAttempt implements Attempt {
         this.#fail('no-signaling', `no answer to the offer came through signaling within ${limit} ms`);
         break;
       case 'ice':
-        if (!this.#hasCandidates()) this.#fail('no-candidates', noCandidatesDetail);
+        if (!this.#hasCandidates()) this.#failWithoutCandidates();
         else
           this.#fail(
             'ice-failed',

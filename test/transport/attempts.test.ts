@@ -1,6 +1,7 @@
 /** Attempts to connect over real WebRTC that come to nothing, each at another stage: they say how far they came. */
 import wrtc from '@roamhq/wrtc';
 import { describe, expect, test } from 'vitest';
+import { defaultStageTimeouts } from '../../src/transport/attempt.ts';
 import { barePeer } from '../../src/transport/bare-connection.ts';
 import type { Connect } from '../../src/transport/connection.ts';
 import type { Signal } from '../../src/transport/introduction.ts';
@@ -8,6 +9,7 @@ import type { Link } from '../../src/transport/link.ts';
 import { simplePeer } from '../../src/transport/simple-peer-connection.ts';
 import { plainTimers } from '../../src/transport/timers.ts';
 import { WebRtcAttempt } from '../../src/transport/webrtc-attempt.ts';
+import { ManualTimers } from './peers.ts';
 
 /** What becomes of a signal on its way; null for nothing. */
 type Bend = (signal: Signal) => Signal | null;
@@ -100,3 +102,35 @@ describe.each(Object.entries(connects))('an attempt through %s', { timeout: 40_0
     expect(ended.map(({ reason }) => reason).sort()).toEqual(['ice-failed', 'no-signaling']);
   });
 });
+
+test.each([
+  ['all', 'Chromium gathers none on a machine that has only the loopback interface'],
+  ['relay', 'no TURN server of iceServers has given an address'],
+] as const)(
+  'an attempt that may use addresses of the kind %s, and has found none, says so in one line',
+  (policy, line) => {
+    const gathered = Object.assign(new EventTarget(), { iceGatheringState: 'complete', localDescription: { sdp: '' } });
+    const timers = new ManualTimers();
+    const failures: Outcome[] = [];
+    const connect: Connect = () => ({
+      peerConnection: gathered as unknown as RTCPeerConnection,
+      signal: () => undefined,
+      destroy: () => undefined,
+      hangUp: () => undefined,
+    });
+    const configuration = { iceTransportPolicy: policy };
+    new WebRtcAttempt(
+      { number: 1, initiator: true, connect, configuration, timers, timeouts: defaultStageTimeouts },
+      {
+        signal: () => undefined,
+        opened: () => ({ received: () => undefined, closed: () => undefined }),
+        failed: (failure) => failures.push(failure),
+      },
+    );
+    gathered.dispatchEvent(new Event('icegatheringstatechange'));
+    timers.pass(1000);
+    expect(failures).toMatchObject([{ reason: 'no-candidates' }]);
+    expect(failures[0]?.detail).toContain(line);
+    expect(failures[0]?.detail).not.toContain('\n');
+  },
+);

@@ -65,6 +65,19 @@ describe('N3 a message is refused', () => {
     expect(() => new Reassembler().take(Uint8Array.of(1, 0, 0, 0, 1, 7))).toThrow('another length');
   });
 
+  test('or waits for more, before memory is taken for what is only announced', () => {
+    const announced = Uint8Array.of(1, 0, 0x40, 0, 0, 7);
+    const before = process.memoryUsage().arrayBuffers;
+    const many = Array.from({ length: 200 }, () => {
+      const reassembler = new Reassembler();
+      expect(reassembler.take(announced)).toBeNull();
+      return reassembler;
+    });
+    // 800 MiB were announced, and nothing has come.
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(32 * 1024 * 1024);
+    expect(many).toHaveLength(200);
+  });
+
   test('that claims a frame larger than any', () => {
     expect(() => new Reassembler().take(Uint8Array.of(1, 0xff, 0xff, 0xff, 0xff))).toThrow('larger than');
   });

@@ -316,6 +316,8 @@ describe('hosts that cannot be connected say why', { timeout: 60_000 }, () => {
     const parts = { configuration: { iceTransportPolicy: 'relay' as const }, timeouts: { ...soon, signaling: 5000 } };
     const [a, b] = [await join(broker.url, credentials, { parts }), await join(broker.url, credentials, { parts })];
     await until(async () => [...(await state(a)), ...(await state(b))].includes('no-candidates'), 'the reason');
+    const peers = [...(await a.mesh.diagnose(group)).peers, ...(await b.mesh.diagnose(group)).peers];
+    expect(peers.some(({ detail }) => detail.includes('no TURN server'))).toBe(true);
   });
 
   test('no answer to the offer', async () => {
