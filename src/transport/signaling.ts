@@ -13,16 +13,18 @@ import type { MeetingListener, MeetingPlace } from './meeting-place.ts';
 import { Backoff, type Timers } from './timers.ts';
 import type { SignalingState } from './transport.ts';
 
-/** Milliseconds before trying again, each stretched or shortened at random. */
+/** Milliseconds before trying again, each stretched or shortened at random; and how long one try may take. */
 export interface SignalingPauses {
   /** After the connection was lost; doubled each time, up to `longestMs`. */
   readonly firstMs: number;
   readonly longestMs: number;
   /** After a topic did not take us. */
   readonly rejoinMs: number;
+  /** What a broker has to welcome us; not stretched. Whoever takes the connection, and says nothing, is no broker. */
+  readonly welcomeMs: number;
 }
 
-const defaultPauses: SignalingPauses = { firstMs: 250, longestMs: 10_000, rejoinMs: 5000 };
+const defaultPauses: SignalingPauses = { firstMs: 250, longestMs: 10_000, rejoinMs: 5000, welcomeMs: 10_000 };
 
 export type WebSocketFactory = (url: string) => WebSocket;
 
@@ -43,7 +45,8 @@ export class SignalingClient implements MeetingPlace {
   #isUnknownKind = false;
   readonly #pauses: SignalingPauses;
   readonly #backoff: Backoff;
-  #stopRetry: () => void = () => undefined;
+  /** Of the next try, or of the one that is under way. */
+  #stopTimer: () => void = () => undefined;
 
   constructor(url: string, open: WebSocketFactory, timers: Timers, pauses: SignalingPauses = defaultPauses) {
     this.#pauses = pauses;
@@ -92,7 +95,7 @@ export class SignalingClient implements MeetingPlace {
   close(): void {
     this.#topics.clear();
     this.#setState('closed');
-    this.#stopRetry();
+    this.#stopTimer();
     this.#socket?.close();
   }
 
@@ -106,6 +109,13 @@ export class SignalingClient implements MeetingPlace {
       return;
     }
     this.#socket = socket;
+    this.#stopTimer = this.#timers.after(this.#pauses.welcomeMs, () => {
+      // A close that nobody answers takes its time as well: it is not waited for.
+      socket.onmessage = null;
+      socket.onclose = null;
+      socket.close();
+      this.#lost(this.#backoff.next());
+    });
     socket.onmessage = ({ data }) => {
       if (this.#state !== 'closed' && typeof data === 'string') this.#receive(data);
     };
@@ -117,10 +127,11 @@ export class SignalingClient implements MeetingPlace {
   }
 
   #lost(pauseMs: number): void {
+    this.#stopTimer();
     this.#socket = null;
     if (this.#state === 'closed') return;
     this.#setState('connecting');
-    this.#stopRetry = this.#timers.after(pauseMs, () => {
+    this.#stopTimer = this.#timers.after(pauseMs, () => {
       this.#connect();
     });
   }
@@ -200,6 +211,7 @@ export class SignalingClient implements MeetingPlace {
       this.#socket?.close();
       return;
     }
+    this.#stopTimer();
     this.#isUnknownKind = false;
     this.#backoff.reset();
     this.#name = name;

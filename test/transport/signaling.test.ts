@@ -6,8 +6,9 @@ import { createSignalingServer, type SignalingServer } from '../../signaling-ser
 import { plainTimers } from '../../src/transport/timers.ts';
 import type { MeetingListener } from '../../src/transport/meeting-place.ts';
 import { SignalingClient } from '../../src/transport/signaling.ts';
+import { ManualTimers } from './peers.ts';
 
-const pauses = { firstMs: 5, longestMs: 20, rejoinMs: 20 };
+const pauses = { firstMs: 5, longestMs: 20, rejoinMs: 20, welcomeMs: 10_000 };
 const open = (url: string) => new NodeWebSocket(url) as unknown as WebSocket;
 
 /** Writes down what it is told, and lets tests wait for it. */
@@ -163,6 +164,30 @@ test('an address that the page may not connect to is no end of the world', () =>
   const client = new SignalingClient('ws://x', refusing, { ...plainTimers, random: () => 0.5 }, pauses);
   client.join('t', witness);
   client.close();
+  expect(witness.seen).toEqual(['connecting']);
+});
+
+test('an address where nobody speaks, or nobody is even there to refuse, is tried again and again', () => {
+  const timers = new ManualTimers();
+  const made: { onmessage: unknown; onclose: unknown; isClosed: boolean; close(): void }[] = [];
+  const mute = (): WebSocket => {
+    const socket = { onmessage: null, onclose: null, onerror: null, isClosed: false, close: () => undefined };
+    made.push(Object.assign(socket, { close: () => (socket.isClosed = true) }));
+    return socket as unknown as WebSocket;
+  };
+  const witness = new Witness();
+  const client = new SignalingClient('ws://x', mute, timers, pauses);
+  client.join('t', witness);
+  timers.pass(9999);
+  expect(made.map(({ isClosed }) => isClosed)).toEqual([false]);
+  timers.pass(100);
+  // The first is let go of, and may do what it likes.
+  expect(made).toMatchObject([{ onmessage: null, onclose: null, isClosed: true }, { isClosed: false }]);
+  timers.pass(10_100);
+  expect(made.map(({ isClosed }) => isClosed)).toEqual([true, true, false]);
+  client.close();
+  timers.pass(60_000);
+  expect(made).toHaveLength(3);
   expect(witness.seen).toEqual(['connecting']);
 });
 
