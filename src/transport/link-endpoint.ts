@@ -39,8 +39,8 @@ export abstract class LinkEndpoint implements Link {
   /** Sends a frame that there is room for; may close the link instead. */
   protected abstract pass(frame: Uint8Array, lane: Lane): void;
 
-  /** The link is closed: what it holds is to be let go. */
-  protected abstract release(): void;
+  /** The link is closed, for that reason: what it holds is to be let go. */
+  protected abstract release(end: LinkEnd): void;
 
   send(frame: Uint8Array, lane: Lane): boolean {
     const counts = this.#counts;
@@ -67,7 +67,7 @@ export abstract class LinkEndpoint implements Link {
   close(end: LinkEnd = closedHere): void {
     if (!this.#isOpen()) return;
     this.#state = 'closed';
-    this.release();
+    this.release(end);
     this.tellEnd(() => {
       this.#listener.closed(end);
     });

@@ -5,7 +5,14 @@
 import { BulkQueue } from './bulk-queue.ts';
 import type { Connection } from './connection.ts';
 import { fragments, laneOf, Reassembler } from './framing.ts';
-import { type ChannelBinding, highWaterBytes, type Lane, type LinkListener, type LinkPath } from './link.ts';
+import {
+  type ChannelBinding,
+  highWaterBytes,
+  type Lane,
+  type LinkEnd,
+  type LinkListener,
+  type LinkPath,
+} from './link.ts';
 import { LinkEndpoint } from './link-endpoint.ts';
 import { type LaneChannel, Outlet } from './outlet.ts';
 import type { Timers } from './timers.ts';
@@ -87,9 +94,14 @@ export class WebRtcLink extends LinkEndpoint {
     if (frame !== null) this.receive(frame, laneOf(bytes));
   }
 
-  protected override release(): void {
+  protected override release({ reason }: LinkEnd): void {
     this.#bulk.close();
     const { connection, timers } = this.#init;
+    // What waits for an end that stands still, or was sent by us before we did, is stale: none of it is to arrive yet.
+    if (reason === 'silent' || reason === 'asleep') {
+      connection.destroy();
+      return;
+    }
     // Cut at once, in the middle of a stream, the last word may be lost, and the other end would wait for it for 15 s.
     const stopWaiting = timers.after(farewellMs, () => {
       connection.destroy();

@@ -29,15 +29,15 @@ class Line implements Connection {
 const noChannel = { bufferedBytes: 0, send: () => undefined };
 
 describe('a link over WebRTC that is closed', () => {
-  function closedLink(): { line: Line; timers: ManualTimers; ends: LinkEnd[] } {
+  function closedLink(end?: LinkEnd): { line: Line; timers: ManualTimers; ends: LinkEnd[] } {
     const [line, timers, ends] = [new Line(), new ManualTimers(), [] as LinkEnd[]];
     const listener = { received: () => undefined, closed: (end: LinkEnd) => ends.push(end) };
     const link = new WebRtcLink(
       { connection: line, channels: { control: noChannel, bulk: noChannel }, timers },
       listener,
     );
-    link.close();
-    link.close();
+    link.close(end);
+    link.close(end);
     return { line, timers, ends };
   }
 
@@ -50,6 +50,16 @@ describe('a link over WebRTC that is closed', () => {
     timers.pass(60_000);
     expect(line.told).toEqual(['hang up']);
   });
+
+  test.each(['silent', 'asleep'] as const)(
+    'because an end is %s is cut at once: nothing stale is to arrive',
+    (reason) => {
+      const { line, timers, ends } = closedLink({ reason, detail: 'it stood still' });
+      expect(line.told).toEqual(['destroy']);
+      timers.pass(60_000);
+      expect([line.told, ends.length]).toEqual([['destroy'], 1]);
+    },
+  );
 
   test('is cut when the other end does not answer', () => {
     const { line, timers } = closedLink();
