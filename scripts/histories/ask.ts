@@ -3,7 +3,7 @@ import { RaftError } from '../../src/errors.ts';
 import type { Group } from '../../src/host/group.ts';
 import type { KeyValueOutput } from '../../src/simulation/key-value-model.ts';
 import type { RegisterCommand, Registers } from '../../src/simulation/registers.ts';
-import type { Answer, Patience } from './clients.ts';
+import type { Answer, Failure, Patience } from './clients.ts';
 
 export type RegisterGroup = Group<Registers, RegisterCommand, KeyValueOutput>;
 
@@ -21,14 +21,13 @@ export function ask(after: After) {
   };
   return {
     async write(group: RegisterGroup, command: RegisterCommand, patience: Patience): Promise<Answer> {
-      const { timeoutMs, abortMs, waitsOn } = patience;
-      try {
-        const call = group.propose(command, { timeoutMs, signal: abortedAfter(abortMs) });
-        return { kind: 'done', output: await call.catch((error: unknown) => laterOutcome(error, waitsOn)) };
-      } catch (error) {
-        return answerOf(error);
-      }
+      const { timeoutMs, abortMs, expiresInMs, waitsOn } = patience;
+      const call = group.propose(command, { timeoutMs, expiresInMs, signal: abortedAfter(abortMs) });
+      return outcome(call.catch((error: unknown) => laterOutcome(error, waitsOn)));
     },
+
+    /** What came of a command that somebody else has proposed. */
+    outcome: (output: Promise<KeyValueOutput>): Promise<Answer> => outcome(output),
 
     async read(group: RegisterGroup, key: string, { timeoutMs, abortMs }: Patience): Promise<Answer> {
       try {
@@ -36,12 +35,19 @@ export function ask(after: After) {
         const { value } = await group.read(({ values }) => values[key] ?? null, { timeoutMs, signal });
         return { kind: 'done', output: value };
       } catch (error) {
-        answerOf(error);
         // Whatever it would have seen, nobody has.
-        return { kind: 'not-done' };
+        return { kind: 'not-done', code: answerOf(error).code };
       }
     },
   };
+}
+
+async function outcome(output: Promise<KeyValueOutput>): Promise<Answer> {
+  try {
+    return { kind: 'done', output: await output };
+  } catch (error) {
+    return answerOf(error);
+  }
 }
 
 /** What became of a command whose call has ended without saying so, for whoever waits on. */
@@ -51,7 +57,7 @@ function laterOutcome(error: unknown, waitsOn: boolean): Promise<KeyValueOutput>
   return settled as Promise<KeyValueOutput>;
 }
 
-function answerOf(error: unknown): Answer {
+function answerOf(error: unknown): Failure {
   if (!(error instanceof RaftError)) throw error;
-  return { kind: error.outcome };
+  return { kind: error.outcome, code: error.code };
 }

@@ -3,6 +3,7 @@
  * outcome of others, and writes down what it saw. Where they ask is up to the test: groups in virtual time, or real tabs.
  */
 import type { Random } from '../../src/core/random.ts';
+import type { RaftErrorCode } from '../../src/errors.ts';
 import {
   type KeyValueInput,
   type KeyValueOperation,
@@ -13,17 +14,22 @@ import {
 import { checkLinearizable } from '../../src/simulation/linearizability.ts';
 import type { RegisterCommand } from '../../src/simulation/registers.ts';
 
-export type Answer =
-  | { readonly kind: 'done'; readonly output: KeyValueOutput }
-  /** Certainly without an effect. */
-  | { readonly kind: 'not-done' }
-  | { readonly kind: 'unknown' };
+export type Answer = { readonly kind: 'done'; readonly output: KeyValueOutput } | Failure;
+
+export interface Failure {
+  /** `not-done`: certainly without an effect. */
+  readonly kind: 'not-done' | 'unknown';
+  /** Null when nobody was left to tell. */
+  readonly code: RaftErrorCode | null;
+}
 
 /** How long a client stays with what it asked for. */
 export interface Patience {
   readonly timeoutMs: number;
   /** When it gives up by itself, in milliseconds; null for never. */
   readonly abortMs: number | null;
+  /** Within which the command is to be sent, if at all. */
+  readonly expiresInMs: number;
   /** It waits for the outcome also when the call has ended without one. */
   readonly waitsOn: boolean;
 }
@@ -52,8 +58,14 @@ export class Clients {
   readonly #operations = new Map<number, KeyValueOperation>();
   /** How many operations certainly had no effect. */
   notDone = 0;
+  /** How many of those had not been sent in time. */
+  expired = 0;
+  /** How many outcomes a later run of their tab told of. */
+  learned = 0;
   readonly #init: ClientsInit;
   readonly #ended: Promise<unknown>;
+  /** What each operation ended with. */
+  readonly #told = new Map<number, string>();
   /** What was last seen under each key, for compare-and-set to expect. */
   readonly #seen = new Map<string, Scalar | null>();
   #events = 0;
@@ -99,22 +111,47 @@ export class Clients {
     const { key, input } = this.#draw(id);
     const patience: Patience = {
       timeoutMs: [100, 500, 3_000, 20_000][random.below(4)] ?? 0,
-      abortMs: random.below(10) === 0 ? random.below(200) : null,
+      abortMs: random.below(5) === 0 ? random.below(200) : null,
+      expiresInMs: random.below(4) === 0 ? random.below(500) : Infinity,
       waitsOn: random.below(3) > 0,
     };
-    const asked = { client, id, key, input, invoked: ++this.#events };
-    this.#operations.set(id, { ...asked, output: null, returned: null });
+    this.#operations.set(id, { client, id, key, input, invoked: ++this.#events, output: null, returned: null });
     const isRead = input.operation === 'get';
-    const answer = await (isRead ? service.read(key, patience) : service.write({ id, key, input }, patience));
+    this.#conclude(id, await (isRead ? service.read(key, patience) : service.write({ id, key, input }, patience)));
+  }
+
+  /** A later run of the tab tells what came of a command, of which its client was told that it is unknown. */
+  learn(id: number, answer: Answer): void {
+    if (answer.kind !== 'unknown') this.learned++;
+    this.#conclude(id, answer);
+  }
+
+  #conclude(id: number, answer: Answer): void {
+    if (answer.kind === 'unknown') return;
+    const told = JSON.stringify(answer.kind === 'done' ? { output: answer.output } : 'not done');
+    const before = this.#told.get(id);
+    // A tab that was cut off before its outbox forgot a command tells of its outcome again, in its next run.
+    if (before !== undefined) {
+      if (before !== told) throw new Error(`operation ${id} ended with ${told}, and before with ${before}`);
+      return;
+    }
+    this.#told.set(id, told);
+    const operation = this.#operations.get(id);
+    if (operation === undefined) throw new Error(`nobody has asked for operation ${id}`);
     if (answer.kind === 'done') {
-      const { output } = answer;
-      this.#operations.set(id, { ...asked, output, returned: ++this.#events });
-      if (isRead) this.#seen.set(key, typeof output === 'number' ? output : null);
-      else if (output !== false) this.#seen.set(key, id);
-    } else if (answer.kind === 'not-done') {
+      this.#done(operation, answer.output);
+    } else {
       this.notDone++;
+      if (answer.code === 'EXPIRED') this.expired++;
       this.#operations.delete(id);
     }
+  }
+
+  #done(operation: KeyValueOperation, output: KeyValueOutput): void {
+    const { id, key, input } = operation;
+    this.#operations.set(id, { ...operation, output, returned: ++this.#events });
+    if (input.operation === 'get') this.#seen.set(key, typeof output === 'number' ? output : null);
+    else if (output !== false) this.#seen.set(key, id);
   }
 
   #draw(id: number): { readonly key: string; readonly input: KeyValueInput } {

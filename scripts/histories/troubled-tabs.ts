@@ -200,7 +200,7 @@ export class TroubledTabs {
 /** A page that goes takes its answers with it. */
 function answerOf(answer: Promise<Answer>): Promise<Answer> {
   return answer.catch((error: unknown): Answer => {
-    if (/closed|crashed|destroyed|navigat/i.test(String(error))) return { kind: 'unknown' };
+    if (/closed|crashed|destroyed|navigat/i.test(String(error))) return { kind: 'unknown', code: null };
     throw error;
   });
 }

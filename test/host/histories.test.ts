@@ -3,118 +3,29 @@
  * explained by one order of all that was done, each command once (C1 to C4).
  */
 import { expect, test } from 'vitest';
-import { type Random, seededRandom } from '../../src/core/random.ts';
-import { defaultSnapshotOptions } from '../../src/group/snapshots.ts';
-import { type RegisterCommand, type Registers, registers } from '../../src/simulation/registers.ts';
-import type { KeyValueOutput } from '../../src/simulation/key-value-model.ts';
-import { ask } from '../../scripts/histories/ask.ts';
+import { seededRandom } from '../../src/core/random.ts';
 import { Clients, type Service } from '../../scripts/histories/clients.ts';
-import { Groups, turns } from './groups.ts';
+import { turns } from './groups.ts';
+import { TroubledGroup } from './troubled-group.ts';
 
 const troubleMs = 12_000;
 
-/** A group to which something happens all the time. */
-class TroubledGroup {
-  readonly groups: Groups<Registers, RegisterCommand, KeyValueOutput>;
-  readonly names: readonly string[];
-  readonly #random: Random;
-  /** Members that are gone, and will come back. */
-  readonly #gone = new Set<string>();
-  readonly leaders = new Set<string>();
-  #isOver = false;
-  restarts = 0;
-
-  constructor(random: Random) {
-    this.#random = random;
-    this.names = random.below(2) === 0 ? ['a', 'b', 'c'] : ['a', 'b', 'c', 'd', 'e'];
-    const snapshots = { ...defaultSnapshotOptions, entries: 40 };
-    this.groups = new Groups(registers, this.names, { snapshots });
-    const { world } = this.groups;
-    world.networkDelay = () => 1 + random.below(30);
-    world.diskDelay = () => 1 + random.below(10);
-    world.loses = () => !this.#isOver && random.below(30) === 0;
-    this.#next();
-  }
-
-  #next(): void {
-    this.groups.world.clock.after(100 + this.#random.below(1_500), () => {
-      if (this.#isOver) return;
-      this.#trouble();
-      this.#next();
-    });
-  }
-
-  #trouble(): void {
-    const { world } = this.groups;
-    const { leader } = world;
-    if (leader !== null) this.leaders.add(leader);
-    const here = this.names.filter((name) => !this.#gone.has(name));
-    const victim = this.#random.below(2) === 0 ? leader : here[this.#random.below(Math.max(1, here.length))];
-    if (victim === null || victim === undefined || this.#gone.has(victim)) return;
-    switch (this.#random.below(4)) {
-      case 0:
-        // What was on its way to the disk is lost.
-        world.seat(victim).storage.close();
-        this.#leave(victim);
-        break;
-      case 1:
-        this.#leave(victim);
-        break;
-      case 2:
-        world.isolate(victim);
-        break;
-      default:
-        world.heal();
-    }
-  }
-
-  #leave(name: string): void {
-    const { world } = this.groups;
-    world.close(name);
-    this.#gone.add(name);
-    world.clock.after(50 + this.#random.below(3_000), () => {
-      if (this.#gone.has(name)) this.#comeBack(name);
-    });
-  }
-
-  #comeBack(name: string): void {
-    this.#gone.delete(name);
-    this.restarts++;
-    this.groups.reopen(name);
-  }
-
-  /** Everything works from here on. */
-  heal(): void {
-    this.#isOver = true;
-    this.groups.world.heal();
-    for (const name of this.#gone) this.#comeBack(name);
-  }
-
-  /** Each tab that is open. */
-  services(): Service[] {
-    const { clock } = this.groups.world;
-    const asks = ask((milliseconds, action) => {
-      clock.after(milliseconds, action);
-    });
-    return this.names
-      .filter((name) => !this.#gone.has(name))
-      .map((name) => {
-        const group = this.groups.group(name);
-        return {
-          write: (command, patience) => asks.write(group, command, patience),
-          read: (key, patience) => asks.read(group, key, patience),
-        };
-      });
-  }
-
-  get areEqual(): boolean {
-    return new Set(this.names.map((name) => this.groups.group(name).state.digest)).size === 1;
-  }
+interface ExaminationOptions {
+  readonly outbox?: boolean;
+  /** What clients make of what a tab offers. */
+  readonly service?: (of: Service) => Service;
 }
 
-/** @param service what clients make of what a tab offers */
-async function examine(seed: number, service: (of: Service) => Service = (of) => of) {
-  const troubled = new TroubledGroup(seededRandom(seed, 1));
+interface Examination {
+  readonly clients: Clients;
+  readonly troubled: TroubledGroup;
+}
+
+async function examine(
+  seed: number,
+  { outbox = false, service = (of) => of }: ExaminationOptions = {},
+): Promise<Examination> {
+  const troubled = new TroubledGroup({ random: seededRandom(seed, 1), outbox });
   const { groups } = troubled;
   const { clock } = groups.world;
   const clients = new Clients({
@@ -127,35 +38,84 @@ async function examine(seed: number, service: (of: Service) => Service = (of) =>
       }),
     services: () => troubled.services().map(service),
   });
+  troubled.learned = (id, answer) => {
+    clients.learn(id, answer);
+  };
   while (clock.now() < troubleMs) {
     await turns();
     clock.pass(5);
   }
   troubled.heal();
   await groups.ended(clients.stop());
-  await groups.until(() => troubled.areEqual, 'equal states');
+  await groups.until(() => troubled.isSettled, 'equal states');
+  await turns();
   return { clients, troubled };
 }
 
-test('C1 C2 every history of clients of Group is linearizable, each effect there once, through retries, aborts, restarts and new leaders', async () => {
-  const total = { done: 0, unknown: 0, notDone: 0, restarts: 0, changes: 0 };
-  for (let seed = 1; seed <= 25; seed++) {
-    const { clients, troubled } = await examine(seed);
-    expect(clients.verdict(), `seed ${seed}`).toBeNull();
-    const { history, notDone } = clients;
+/** What many examinations have come to: none of it is to be an empty exam. */
+class Total {
+  done = 0;
+  unknown = 0;
+  notDone = 0;
+  expired = 0;
+  learned = 0;
+  kept = 0;
+  restarts = 0;
+  changes = 0;
+
+  add({ clients, troubled }: Examination): void {
+    const { history } = clients;
     const unknown = history.filter(({ returned }) => returned === null).length;
-    total.done += history.length - unknown;
-    total.unknown += unknown;
-    total.notDone += notDone;
-    total.restarts += troubled.restarts;
-    total.changes += troubled.leaders.size - 1;
+    this.done += history.length - unknown;
+    this.unknown += unknown;
+    this.notDone += clients.notDone;
+    this.expired += clients.expired;
+    this.learned += clients.learned;
+    this.kept += troubled.kept.size;
+    this.restarts += troubled.restarts;
+    this.changes += troubled.leaders.size - 1;
   }
-  // None of it was an empty exam.
+}
+
+test('C1 C2 every history of clients of Group is linearizable, each effect there once, through retries, aborts, restarts and new leaders', async () => {
+  const total = new Total();
+  for (let seed = 1; seed <= 25; seed++) {
+    const examination = await examine(seed);
+    expect(examination.clients.verdict(), `seed ${seed}`).toBeNull();
+    total.add(examination);
+  }
   expect(total.done).toBeGreaterThan(2_000);
   expect(total.unknown).toBeGreaterThan(100);
   expect(total.notDone).toBeGreaterThan(50);
+  expect(total.expired).toBeGreaterThan(10);
   expect(total.restarts).toBeGreaterThan(50);
   expect(total.changes).toBeGreaterThan(25);
+}, 60_000);
+
+test('C1 C2 with outboxes as well, and whatever was on the disk of a tab that went has its outcome in the end, in the order of proposing', async () => {
+  const total = new Total();
+  for (let seed = 1; seed <= 50; seed++) {
+    const examination = await examine(seed, { outbox: true });
+    const { clients, troubled } = examination;
+    expect(clients.verdict(), `seed ${seed}`).toBeNull();
+    const open = clients.history.filter(({ id, returned }) => returned === null && troubled.kept.has(id));
+    expect(open, `seed ${seed}`).toEqual([]);
+    for (const [key, value] of Object.entries(troubled.values)) {
+      if (!Array.isArray(value)) continue;
+      for (const name of troubled.names) {
+        const own = (value as number[]).filter((id) => troubled.proposedAt.get(id) === name);
+        expect(own, `seed ${seed}, ${key}, what ${name} has proposed`).toEqual(own.toSorted((a, b) => a - b));
+      }
+    }
+    total.add(examination);
+  }
+  expect(total.done).toBeGreaterThan(2_000);
+  expect(total.notDone).toBeGreaterThan(200);
+  expect(total.expired).toBeGreaterThan(100);
+  expect(total.kept).toBeGreaterThan(250);
+  expect(total.learned).toBeGreaterThan(250);
+  expect(total.restarts).toBeGreaterThan(200);
+  expect(total.changes).toBeGreaterThan(50);
 }, 60_000);
 
 test('C1 whoever proposes again what may have been done is found out: the checker is not blind', async () => {
@@ -167,7 +127,7 @@ test('C1 whoever proposes again what may have been done is found out: the checke
     },
   });
   for (let seed = 1; seed <= 10; seed++) {
-    const { clients } = await examine(seed, again);
+    const { clients } = await examine(seed, { service: again });
     if (clients.verdict() !== null) return;
   }
   throw new Error('nothing was noticed');

@@ -205,6 +205,36 @@ describe('a tab that is cut off', () => {
     expect(await world.value(propose(again, 'after'))).toBe(3);
   });
 
+  test('when a later command was sent before the outbox had forgotten an earlier one: the group still knows its outcome', async () => {
+    const raft = { electionTicks: 20, trailingEntries: 3 };
+    const world = groups(['a', 'b', 'c'], { snapshots: { entries: 10, bytes: 1e9 }, raft });
+    const { followers } = world.elect();
+    const [name = '', other = ''] = followers;
+    const tab = world.group(name);
+    const isPlaced = (): boolean => tab.pending.every(({ phase, isKept }) => phase === 'sent' && isKept);
+    const lost = ({ kind, to }: { kind: string; to: string }) => to === name && kind === 'AppendEntries';
+    world.world.loses = lost;
+    const first = propose(tab, 'first');
+    await world.until(() => world.group(other).state.length === 1, 'the effect elsewhere');
+    world.world.refuses = ({ kind }) => kind === 'Propose';
+    void propose(tab, 'second');
+    await world.until(isPlaced, 'its place');
+    world.world.clock.pass(500);
+    world.world.seat(name).storage.refusesChanges = new RaftError('QUOTA_EXCEEDED', 'there is no room');
+    world.world.loses = () => false;
+    expect(await world.value(first)).toBe(1);
+    world.world.refuses = () => false;
+    await world.until(() => tab.state.length === 2, 'the effect of the second');
+    // What came of them is in no log any more.
+    for (let i = 0; i < 30; i++) await world.value(propose(world.group(other), 'filler'));
+    await world.until(() => (world.world.seat(name).disk.state?.start.index ?? 0) > 10, 'a log that begins later');
+    const again = reload(world, name);
+    expect(commands(again)).toEqual(['first', 'second']);
+    await world.until(() => again.pending.length === 0, 'both outcomes');
+    expect(await Promise.all(again.restored.map(({ settled }) => settled))).toEqual([1, 2]);
+    expect(again.state).toEqual(['first', 'second']);
+  });
+
   test('is told of a rejection that came before anybody looked', async () => {
     const { world, name, tab } = await offline();
     void propose(tab, 'bad');
