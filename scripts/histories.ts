@@ -4,7 +4,7 @@ import { print } from '../bench/report.ts';
 import { commandLine, flag, seed as seedOption, text, wholeNumber } from './command-line.ts';
 import { examineTabs } from './histories/examine.ts';
 
-const help = `Usage: npm run histories -- [--seconds N] [--tabs N] [--clients N] [--seed N] [--out FILE] [--json]
+const help = `Usage: npm run histories -- [--seconds N] [--tabs N] [--clients N] [--seed N] [--outbox] [--out FILE] [--json]
 
 A group in real tabs of one Chromium whose profile lies on disk. Clients write, append, compare-and-set and read, with
 time-outs, aborts and patience, through whichever tab is there, while renderers crash and tabs are reloaded, closed, opened
@@ -14,15 +14,17 @@ again, or stand still. Fails when what the clients were told has no order that e
   --tabs N     from 3 to 5 (default 5)
   --clients N  that ask at the same time (default 8)
   --seed N     of what is asked and what happens (default: drawn, and printed)
+  --outbox     tabs keep what is proposed in them, and go on with it when they are opened again
   --out FILE   writes the history as JSON lines: client, id, operation, key, value, result, invoked, returned; null where
                nothing is known
   --json       one line of JSON for each figure, and nothing else on standard output`;
 
-const { seconds, tabs, clients, seed, out, json } = commandLine(help, {
+const { seconds, tabs, clients, seed, outbox, out, json } = commandLine(help, {
   seconds: wholeNumber(60),
   tabs: wholeNumber(5, 3, 5),
   clients: wholeNumber(8, 1, 100),
   seed: seedOption(),
+  outbox: flag,
   out: text(null),
   json: flag,
 });
@@ -33,6 +35,7 @@ const { verdict, lines, troubles, ...counts } = await examineTabs({
   tabs,
   clients,
   milliseconds: 1000 * seconds,
+  outbox,
 });
 if (out !== null) writeFileSync(out, lines.map((line) => `${line}\n`).join(''));
 for (const [name, value] of Object.entries({ ...counts, ...troubles })) {

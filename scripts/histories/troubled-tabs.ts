@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrowserContext, Page } from 'playwright';
 import { openBrowser, serve, type Site } from '../../e2e/browser.ts';
-import type { HistoriesPage } from '../../e2e/pages/histories.ts';
+import type { HistoriesPage, LateAnswer } from '../../e2e/pages/histories.ts';
 import { createSignalingServer, type SignalingServer } from '../../signaling-server/index.ts';
 import type { Random } from '../../src/core/random.ts';
 import { until } from '../crash/until.ts';
@@ -28,6 +28,8 @@ const pauseMs = 1_500;
 export interface TroubledTabsInit {
   readonly random: Random;
   readonly tabs: number;
+  /** Whether what is proposed in a tab survives it. */
+  readonly outbox: boolean;
 }
 
 export class TroubledTabs {
@@ -36,27 +38,39 @@ export class TroubledTabs {
   readonly #broker: SignalingServer;
   readonly #context: BrowserContext;
   readonly #random: Random;
+  readonly #address: string;
+  /** Hears what came of a command that an earlier page of its tab has left. */
+  learned: (late: LateAnswer) => void = () => undefined;
   /** Null while the tab is away. */
   readonly #pages: (Page | null)[] = [];
   readonly #underWay = new Set<Promise<void>>();
+  readonly #following = new Set<Promise<void>>();
   readonly counts: Record<Trouble, number> = { crash: 0, reload: 0, close: 0, freeze: 0 };
   /** How often somebody else was seen to lead. */
   leaderChanges = 0;
   #leader = -1;
 
-  private constructor(profile: string, site: Site, broker: SignalingServer, context: BrowserContext, random: Random) {
+  private constructor(
+    profile: string,
+    site: Site,
+    broker: SignalingServer,
+    context: BrowserContext,
+    { random, outbox }: TroubledTabsInit,
+  ) {
     this.#profile = profile;
     this.#site = site;
     this.#broker = broker;
     this.#context = context;
     this.#random = random;
+    this.#address = `${site.url}histories.html${outbox ? '?outbox' : ''}`;
   }
 
   /** Founds the group. */
-  static async open({ random, tabs }: TroubledTabsInit): Promise<TroubledTabs> {
+  static async open(init: TroubledTabsInit): Promise<TroubledTabs> {
     const profile = mkdtempSync(join(tmpdir(), 'flotilla-histories-'));
     const [site, broker] = await Promise.all([serve('e2e/pages'), createSignalingServer({ port: 0 })]);
-    const all = new TroubledTabs(profile, site, broker, await openBrowser(profile), random);
+    const all = new TroubledTabs(profile, site, broker, await openBrowser(profile), init);
+    const { tabs } = init;
     while (all.#pages.length < tabs) all.#pages.push(await all.#openPage());
     const [first, ...others] = all.#pages as Page[];
     if (first === undefined) throw new Error('there is no page');
@@ -79,7 +93,7 @@ export class TroubledTabs {
   }
 
   async #load(page: Page): Promise<void> {
-    await page.goto(`${this.#site.url}histories.html`);
+    await page.goto(this.#address);
     await page.waitForFunction(() => 'historiesPage' in globalThis);
   }
 
@@ -129,7 +143,7 @@ export class TroubledTabs {
         return;
       case 'reload':
         await this.#load(page);
-        await page.evaluate(() => historiesPage.reopen());
+        await this.#reopen(page);
         this.#pages[tab] = page;
         return;
       case 'crash':
@@ -140,8 +154,20 @@ export class TroubledTabs {
     }
     await sleep(whileMs);
     const back = await this.#openPage();
-    await back.evaluate(() => historiesPage.reopen());
+    await this.#reopen(back);
     this.#pages[tab] = back;
+  }
+
+  async #reopen(page: Page): Promise<void> {
+    await page.evaluate(() => historiesPage.reopen());
+    const over = this.#follow(page).finally(() => this.#following.delete(over));
+    this.#following.add(over);
+  }
+
+  /** Until all outcomes are known, or the page is gone: then its next one tells. */
+  async #follow(page: Page): Promise<void> {
+    const restored = page.evaluate(() => historiesPage.restored());
+    for (const late of await unlessGone(restored, [])) this.learned(late);
   }
 
   async #crash(page: Page): Promise<void> {
@@ -175,18 +201,18 @@ export class TroubledTabs {
       }));
   }
 
-  /** Waits until all tabs show one state. */
+  /** Waits until all tabs show one state, and no outcome is open. */
   async settle(): Promise<void> {
     let seen: string[] = [];
+    const look = (): string => `${historiesPage.pending()} pending, ${historiesPage.digest()}`;
     await until(
       async () => {
-        seen = await Promise.all(
-          this.#pages.map(async (page) => (await page?.evaluate(() => historiesPage.digest())) ?? 'away'),
-        );
-        return new Set(seen).size === 1;
+        seen = await Promise.all(this.#pages.map(async (page) => (await page?.evaluate(look)) ?? 'away'));
+        return new Set(seen).size === 1 && seen[0]?.startsWith('0 ') === true;
       },
-      () => `the tabs show ${seen.join(', ')}`,
+      () => `the tabs show ${seen.join('; ')}`,
     );
+    await Promise.all(this.#following);
   }
 
   async close(): Promise<void> {
@@ -197,10 +223,14 @@ export class TroubledTabs {
   }
 }
 
-/** A page that goes takes its answers with it. */
 function answerOf(answer: Promise<Answer>): Promise<Answer> {
-  return answer.catch((error: unknown): Answer => {
-    if (/closed|crashed|destroyed|navigat/i.test(String(error))) return { kind: 'unknown', code: null };
+  return unlessGone(answer, { kind: 'unknown', code: null });
+}
+
+/** A page that goes takes its answers with it. */
+function unlessGone<Value>(answer: Promise<Value>, otherwise: Value): Promise<Value> {
+  return answer.catch((error: unknown) => {
+    if (/closed|crashed|destroyed|navigat/i.test(String(error))) return otherwise;
     throw error;
   });
 }
