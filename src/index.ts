@@ -32,7 +32,7 @@ export type { CommandsOptions } from './host/commands.ts';
 export type { Group, GroupEvents, SelectOptions } from './host/group.ts';
 export type { ReadableStore } from './host/source.ts';
 export type { GroupStatus } from './host/status.ts';
-export type { FrameCounts, GroupMetrics, TrafficMetrics } from './host/traffic.ts';
+export type { FrameCounts, GroupMetrics, LaneCounts, TrafficMetrics } from './host/traffic.ts';
 export type { OutboxOption } from './host/outbox-option.ts';
 export type { CommandOptions, PendingCommand, Proposed } from './host/proposing.ts';
 export type { ReadOptions, ReadResult } from './host/reading.ts';

@@ -15,7 +15,7 @@ import type { Database, GroupRecord } from '../storage/database.ts';
 import type { RestoreAs } from '../storage/restoring.ts';
 import type { Storage } from '../storage/storage.ts';
 import { type Addressed, decodeFrame, UnknownKind, wireMinor } from '../transport/codec.ts';
-import type { Connector, ConnectorFactory, PeerLink } from '../transport/transport.ts';
+import type { Connector, ConnectorFactory, Lane, PeerLink } from '../transport/transport.ts';
 import { Closable } from './dispose.ts';
 import { Enrolment, type OpeningOptions } from './enrolment.ts';
 import { Group } from './group.ts';
@@ -69,8 +69,8 @@ export class Host extends Closable {
       for (const { listener } of this.#groups.values()) listener.statusChanged();
     });
     this.#connector = parts.connector({
-      received: (link, frame) => {
-        this.#received(link, frame);
+      received: (link, frame, lane) => {
+        this.#received(link, frame, lane);
       },
     });
     this.#enrolment = new Enrolment({
@@ -283,7 +283,7 @@ export class Host extends Closable {
     if (this.#groups.size === 0 && this.#enrolment.rooms === 0) this.#parts.idle();
   }
 
-  #received(link: PeerLink, frame: Uint8Array): void {
+  #received(link: PeerLink, frame: Uint8Array, lane: Lane): void {
     let addressed: Addressed;
     try {
       addressed = decodeFrame(frame);
@@ -292,8 +292,9 @@ export class Host extends Closable {
       if (!(error instanceof UnknownKind && link.minor > wireMinor)) this.#countBad(link);
       return;
     }
-    const open = this.#groups.get(addressed.group);
-    if (open?.hosted.received(link, addressed.message, frame.byteLength) === false) this.#countBad(link);
+    const { group, message } = addressed;
+    const open = this.#groups.get(group);
+    if (open?.hosted.received(link, message, { bytes: frame.byteLength, lane }) === false) this.#countBad(link);
   }
 
   #countBad(link: PeerLink): void {

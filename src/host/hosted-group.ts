@@ -30,6 +30,7 @@ import type { GroupMember } from './group-member.ts';
 import { HostedMember } from './hosted-member.ts';
 import type { OutboxLimits } from './outbox-option.ts';
 import { Seats } from './seats.ts';
+import type { FrameSize } from './traffic.ts';
 import { WaitingMember } from './waiting-member.ts';
 
 export interface HostedGroupInit<State, Command, Result> {
@@ -207,11 +208,11 @@ export class HostedGroup<State, Command, Result> {
   }
 
   /**
-   * @param bytes of the frame that it came in
+   * @param frame that it came in
    * @returns false for a message that its link does not vouch for
    */
-  received(link: PeerLink, message: GroupMessage, bytes: number): boolean {
-    this.#seats.traffic.received(bytes);
+  received(link: PeerLink, message: GroupMessage, frame: FrameSize): boolean {
+    this.#seats.traffic.received(frame);
     const { group } = this.record;
     const admission = link.admissionTo(group);
     if (admission === null || !isVouchedFor(message, admission)) return false;

@@ -63,7 +63,7 @@ export class Seats implements Iterable<Seat> {
   sendOver(link: PeerLink, message: GroupMessage, lane: Lane): boolean {
     const frame = this.traffic.encoded(() => encodeFrame(this.#group, message));
     const isTaken = link.send(frame, lane);
-    if (isTaken) this.traffic.sent(frame.byteLength, lane);
+    if (isTaken) this.traffic.sent({ bytes: frame.byteLength, lane });
     return isTaken;
   }
 }

@@ -9,10 +9,13 @@ export interface FrameCounts {
   readonly bytes: number;
 }
 
+export type LaneCounts = Readonly<Record<Lane, FrameCounts>>;
+
 export interface TrafficMetrics {
   /** Frames of this group that links have taken, by their lane. */
-  readonly sent: Readonly<Record<Lane, FrameCounts>>;
-  readonly received: FrameCounts;
+  readonly sent: LaneCounts;
+  /** Frames that came for this group, by their lane. */
+  readonly received: LaneCounts;
   /** Milliseconds in which each frame was put into the wire format. */
   readonly encoding: HistogramReading;
 }
@@ -22,15 +25,25 @@ export interface GroupMetrics extends MemberMetrics {
   readonly traffic: TrafficMetrics;
 }
 
+/** What is counted of a frame. */
+export interface FrameSize {
+  readonly bytes: number;
+  readonly lane: Lane;
+}
+
 interface Counts extends FrameCounts {
   frames: number;
   bytes: number;
 }
 
+type Counting = Readonly<Record<Lane, Counts>>;
+
+const noFrames = (): Counting => ({ control: { frames: 0, bytes: 0 }, bulk: { frames: 0, bytes: 0 } });
+
 export class Traffic {
   readonly #clock: Pick<Clock, 'now'>;
-  readonly #sent: Readonly<Record<Lane, Counts>> = { control: { frames: 0, bytes: 0 }, bulk: { frames: 0, bytes: 0 } };
-  readonly #received: Counts = { frames: 0, bytes: 0 };
+  readonly #sent = noFrames();
+  readonly #received = noFrames();
   readonly #encoding = new Histogram();
 
   constructor(clock: Pick<Clock, 'now'>) {
@@ -45,22 +58,22 @@ export class Traffic {
     return frame;
   }
 
-  sent(bytes: number, lane: Lane): void {
-    this.#sent[lane].frames++;
-    this.#sent[lane].bytes += bytes;
+  sent(frame: FrameSize): void {
+    count(this.#sent, frame);
   }
 
-  received(bytes: number): void {
-    this.#received.frames++;
-    this.#received.bytes += bytes;
+  received(frame: FrameSize): void {
+    count(this.#received, frame);
   }
 
   read(): TrafficMetrics {
-    const { control, bulk } = this.#sent;
-    return {
-      sent: { control: { ...control }, bulk: { ...bulk } },
-      received: { ...this.#received },
-      encoding: this.#encoding.read(),
-    };
+    return { sent: copied(this.#sent), received: copied(this.#received), encoding: this.#encoding.read() };
   }
 }
+
+function count(counts: Counting, { bytes, lane }: FrameSize): void {
+  counts[lane].frames++;
+  counts[lane].bytes += bytes;
+}
+
+const copied = ({ control, bulk }: LaneCounts): LaneCounts => ({ control: { ...control }, bulk: { ...bulk } });

@@ -3,7 +3,7 @@
  * counts of their own, and take over none that somebody else has kept.
  */
 import type { HistogramReading } from '../group/histogram.ts';
-import type { GroupMetrics } from '../host/traffic.ts';
+import type { FrameCounts, GroupMetrics, LaneCounts } from '../host/traffic.ts';
 
 /** What has metrics: a `Group`. */
 export interface MetricsSource {
@@ -33,6 +33,9 @@ interface Metric<Value> {
 function by<Key extends string, Value>(label: string, values: Readonly<Record<Key, Value>>): Sample<Value>[] {
   return Object.entries<Value>(values).map(([key, value]) => ({ labels: { [label]: key }, value }));
 }
+
+const byLane = ({ control, bulk }: LaneCounts, of: keyof FrameCounts): Sample<number>[] =>
+  by('lane', { control: control[of], bulk: bulk[of] });
 
 const one = <Value>(value: Value): Sample<Value>[] => [{ labels: {}, value }];
 
@@ -69,22 +72,22 @@ const counters: readonly Metric<number>[] = [
   {
     name: 'sent_frames_total',
     help: 'Frames that links have taken, by their lane',
-    samples: ({ traffic: { sent } }) => by('lane', { control: sent.control.frames, bulk: sent.bulk.frames }),
+    samples: ({ traffic: { sent } }) => byLane(sent, 'frames'),
   },
   {
     name: 'sent_bytes_total',
     help: 'Bytes of the frames that links have taken, by their lane',
-    samples: ({ traffic: { sent } }) => by('lane', { control: sent.control.bytes, bulk: sent.bulk.bytes }),
+    samples: ({ traffic: { sent } }) => byLane(sent, 'bytes'),
   },
   {
     name: 'received_frames_total',
-    help: 'Frames that came for the group',
-    samples: ({ traffic: { received } }) => one(received.frames),
+    help: 'Frames that came for the group, by their lane',
+    samples: ({ traffic: { received } }) => byLane(received, 'frames'),
   },
   {
     name: 'received_bytes_total',
-    help: 'Bytes of the frames that came for the group',
-    samples: ({ traffic: { received } }) => one(received.bytes),
+    help: 'Bytes of the frames that came for the group, by their lane',
+    samples: ({ traffic: { received } }) => byLane(received, 'bytes'),
   },
 ];
 

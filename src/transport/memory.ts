@@ -202,8 +202,8 @@ class MemoryPeerLink implements PeerLink {
     return this.#link?.bufferedBytes(lane) ?? 0;
   }
 
-  received(frame: Uint8Array): void {
-    this.#owner.listener.received(this, frame);
+  received(frame: Uint8Array, lane: Lane): void {
+    this.#owner.listener.received(this, frame, lane);
   }
 
   /** The two do not meet if either end shuts the other one out, which is told so. */

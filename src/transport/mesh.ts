@@ -250,8 +250,8 @@ export class Mesh implements Connector {
         this.#gossip.spread(group);
         this.#gossip.seek(link.peer);
       },
-      received: (link, frame) => {
-        this.#listener.received(link, frame);
+      received: (link, frame, lane) => {
+        this.#listener.received(link, frame, lane);
       },
       told: (link, message) => {
         if (message.kind !== 'Offer') this.#gossip.told(link, message);

@@ -37,7 +37,7 @@ export interface SecureLinkListener {
   met(link: SecureLink, group: GroupId): void;
   /** They are not any more. Told for each group that was met, also when the link closes. */
   parted(link: SecureLink, group: GroupId): void;
-  received(link: SecureLink, frame: Uint8Array): void;
+  received(link: SecureLink, frame: Uint8Array, lane: Lane): void;
   /** For whoever brings hosts together. */
   told(link: SecureLink, message: SharedMessage): void;
   /** @param group null when it concerns the whole link */
@@ -67,7 +67,7 @@ export class SecureLink implements PeerLink {
     this.#init = init;
     this.#listener = listener;
     this.#inbox = new Inbox(
-      (frame) => this.#take(frame),
+      (frame, lane) => this.#take(frame, lane),
       (error) => {
         this.#fail(error);
       },
@@ -100,8 +100,8 @@ export class SecureLink implements PeerLink {
       },
     });
     this.#link = open({
-      received: (frame) => {
-        this.#received(frame);
+      received: (frame, lane) => {
+        this.#received(frame, lane);
       },
       closed: (end) => {
         this.#closed(end);
@@ -248,13 +248,13 @@ export class SecureLink implements PeerLink {
     return true;
   }
 
-  #received(frame: Uint8Array): void {
+  #received(frame: Uint8Array, lane: Lane): void {
     if (!this.#pulse.heard()) return;
     if (this.#isRefused) {
       this.#hearRefusal(frame);
       return;
     }
-    if (!this.#inbox.push(frame)) {
+    if (!this.#inbox.push(frame, lane)) {
       this.close({ reason: 'broken', detail: 'a flood while the handshake was under way' });
     }
   }
@@ -276,10 +276,10 @@ export class SecureLink implements PeerLink {
     this.#refuseLink(error instanceof Refusal ? error.reason : 'malformed', detail.slice(0, 200));
   }
 
-  #take(frame: Uint8Array): Promise<void> | null {
+  #take(frame: Uint8Array, lane: Lane): Promise<void> | null {
     if (!isLinkFrame(frame)) {
       if (this.#proven === null) throw new Refusal('too-early', 'a frame of a group before the handshake');
-      this.#listener.received(this, frame);
+      this.#listener.received(this, frame, lane);
       return null;
     }
     const message = decodeLinkFrame(frame);

@@ -56,7 +56,7 @@ export interface PeerLink {
 
 /** What happens on links, wherever they were made. */
 export interface MeshListener {
-  received(link: PeerLink, frame: Uint8Array): void;
+  received(link: PeerLink, frame: Uint8Array, lane: Lane): void;
 }
 
 /**

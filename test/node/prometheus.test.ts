@@ -25,6 +25,11 @@ describe('the text for Prometheus', () => {
     const label = (member: string): string => `group="AAAAAAAAAAAAAAAAAAAAAA",member="${member}"`;
     expect(lines).toContain(`flotilla_proposals_total{${label('a')},outcome="committed"} 1`);
     expect(lines).toContain(`flotilla_proposals_total{${label('b')},outcome="committed"} 0`);
+    for (const series of ['sent_frames', 'sent_bytes', 'received_frames', 'received_bytes']) {
+      for (const lane of ['control', 'bulk']) {
+        expect(lines).toContain(`flotilla_${series}_total{${label('b')},lane="${lane}"} 0`);
+      }
+    }
     const at = lines.indexOf('# TYPE flotilla_commit_index gauge');
     const index = groups.group('a').status().member?.commit ?? 0;
     expect(lines[at + 1]).toBe(`flotilla_commit_index{${label('a')}} ${index}`);
