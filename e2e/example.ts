@@ -43,9 +43,19 @@ export function servesExample(signaling: string): Plugin {
   };
 }
 
+/** The example of a room, as a function of the machine and the address of a server; without one it is for the tabs of one browser. */
+function roomModule(): string {
+  const block = readmeBlock('js', '## A name in place of an invite');
+  const address = `'${startAddress}'`;
+  if (!block.includes(address)) throw new Error('the README has no example of a room with a signaling server');
+  const [imports = '', ...lines] = block.replace(address, 'signaling').split('\n');
+  return `${imports}\nexport default async (machine, signaling) => {\n${lines.join('\n')}\nreturn group;\n};`;
+}
+
 const modules: Readonly<Record<string, () => string>> = {
   'Counter.svelte': () => readmeBlock('svelte'),
   'plain.js': () => `export default (group, document) => {\n${readmeBlock('js', 'Without a framework')}};`,
+  'room.js': roomModule,
 };
 
 /** The short examples, as modules `virtual:readme/...`. */

@@ -6,6 +6,11 @@ declare module 'virtual:readme/Counter.svelte' {
   export default counter;
 }
 
+declare module 'virtual:readme/room.js' {
+  /** Gives the group. */
+  export default function enter(machine: object, signaling: string | undefined): Promise<object>;
+}
+
 declare module 'virtual:readme/plain.js' {
   export default function show(group: object, document: HTMLElement): void;
 }
