@@ -27,12 +27,16 @@ channels, each writes strictly and answers, and it is done at two of three. They
   commit.throughput  commands a second from the leader's tab with 256 in flight; the floor has records of 64 commands, 4
                      in flight
   commit.forwarded   the same from a follower's tab
+  commit.outbox      p50 and p99, as commit.leader in a group with an outbox, which writes each command in its tab before it is
+                     sent; the floor does one strict write first, too
+  commit.outbox.follower
+                     the same from a follower's tab; its floor is that, and one round trip
   commit.leader.*, commit.follower.*
                      where the time of those one at a time goes, on average, by the group's own metrics: waiting, network and
                      apply follow one another; encoding of frames is part of them, and disk is each write of the tab's
                      own store, beside the network
 
-  --rounds N   turns (default 10)
+  --rounds N   turns (default 10); half as many with an outbox
   --commits N  commands one at a time, in each round and place (default 100)
   --burst N    commands with 256 in flight, in each round and place (default 20000)
   --json       one line of JSON for each figure, and nothing else on standard output`;
@@ -68,10 +72,10 @@ interface Group {
   readonly followers: readonly Page[];
 }
 
-async function found([first, ...others]: readonly Page[], signaling: string): Promise<Group> {
+async function found([first, ...others]: readonly Page[], signaling: string, outbox: boolean): Promise<Group> {
   if (first === undefined) throw new RangeError('a group needs a tab');
-  const invite = await first.evaluate((url) => bench.create(url), signaling);
-  for (const page of others) await page.evaluate((text) => bench.join(text), invite);
+  const invite = await first.evaluate(([url, keeps]) => bench.create(url, keeps), [signaling, outbox] as const);
+  for (const page of others) await page.evaluate(([text, keeps]) => bench.join(text, keeps), [invite, outbox] as const);
   const pages = [first, ...others];
   await Promise.all(pages.map((page) => page.evaluate(() => bench.commits(50))));
   const roles = await Promise.all(pages.map((page) => page.evaluate(() => bench.role())));
@@ -84,6 +88,9 @@ const samples = {
   leader: [] as number[],
   follower: [] as number[],
   bare: [] as number[],
+  outbox: [] as number[],
+  outboxFollower: [] as number[],
+  bareKept: [] as number[],
   roundTrip: [] as number[],
   throughput: [] as number[],
   forwarded: [] as number[],
@@ -118,19 +125,35 @@ async function measure({ leader, followers: [follower] }: Group): Promise<void> 
   progress('');
 }
 
+/** @param writer that of the bare quorum */
+async function measureOutbox(writer: Page, { leader, followers: [follower] }: Group): Promise<void> {
+  if (follower === undefined) throw new RangeError('there is no follower');
+  const half = Math.ceil(rounds / 2);
+  for (let round = 1; round <= half; round++) {
+    progress(`with an outbox: round ${round} of ${half}`);
+    samples.bareKept.push(...(await writer.evaluate((n) => bench.bare.keptCommits(n), commits)));
+    samples.outbox.push(...(await leader.evaluate((n) => bench.commits(n), commits)));
+    samples.outboxFollower.push(...(await follower.evaluate((n) => bench.commits(n), commits)));
+  }
+  progress('');
+}
+
 function report(): void {
-  const latency = (name: string, own: readonly number[], share: number, label: string, more = 0): void => {
-    const floor = quantile(samples.bare, share) + more;
-    print({ name: `commit.${name}.${label}`, value: quantile(own, share), unit: 'ms', n: own.length, floor }, json);
+  const latency = (name: string, own: keyof typeof samples, bare: 'bare' | 'bareKept', more = 0): void => {
+    for (const [share, label] of [
+      [0.5, 'p50'],
+      [0.99, 'p99'],
+    ] as const) {
+      const floor = quantile(samples[bare], share) + more;
+      const [value, n] = [quantile(samples[own], share), samples[own].length];
+      print({ name: `commit.${name}.${label}`, value, unit: 'ms', n, floor }, json);
+    }
   };
   const roundTrip = quantile(samples.roundTrip, 0.5);
-  for (const [share, label] of [
-    [0.5, 'p50'],
-    [0.99, 'p99'],
-  ] as const) {
-    latency('leader', samples.leader, share, label);
-    latency('follower', samples.follower, share, label, roundTrip);
-  }
+  latency('leader', 'leader', 'bare');
+  latency('follower', 'follower', 'bare', roundTrip);
+  latency('outbox', 'outbox', 'bareKept');
+  latency('outbox.follower', 'outboxFollower', 'bareKept', roundTrip);
   for (const name of ['leader', 'follower'] as const) {
     for (const figure of splits[name].figures(`commit.${name}`)) print(figure, json);
   }
@@ -148,9 +171,10 @@ const broker = await createSignalingServer({ port: 0 });
 const browsers = await Promise.all(profiles.map((profile) => openBrowser(profile)));
 try {
   const pages = await Promise.all(browsers.map((context) => openPage(context, `${site.url}commit.html`)));
-  const group = await found(pages, broker.url);
+  const group = await found(pages, broker.url, false);
   await connectBare(group.leader, group.followers);
   await measure(group);
+  await measureOutbox(group.leader, await found(pages, broker.url, true));
   report();
 } finally {
   await Promise.all(browsers.map((context) => context.close()));

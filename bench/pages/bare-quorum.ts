@@ -122,6 +122,14 @@ export class BareQuorum {
     });
   }
 
+  /** The same, after they were written strictly here: the least that it costs to keep them in case this tab ends meanwhile. */
+  keepAndWrite(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const key = -(this.#last + 1);
+    return new Promise<void>((kept) => {
+      put(this.#database, key, bytes, kept);
+    }).then(() => this.write(bytes));
+  }
+
   /** To one of the others and back. */
   ping(): Promise<void> {
     return new Promise((resolve) => {

@@ -12,9 +12,9 @@ const counter = defineMachine({
 });
 
 export interface CommitBench {
-  /** Gives the invite. */
-  create(signaling: string): Promise<string>;
-  join(invite: string): Promise<void>;
+  /** Gives the invite. The group before is closed. */
+  create(signaling: string, outbox: boolean): Promise<string>;
+  join(invite: string, outbox: boolean): Promise<void>;
   role(): string | null;
   metrics(): GroupMetrics;
   /** Milliseconds that each command took, one after the other. */
@@ -27,6 +27,8 @@ export interface CommitBench {
     accept(from: string, answer: string): Promise<void>;
     /** Milliseconds that each write on a quorum took, one after the other. */
     commits(count: number): Promise<number[]>;
+    /** The same, each after a write here. */
+    keptCommits(count: number): Promise<number[]>;
     /** Milliseconds that all commands took, so many together in a record and so many records in flight. */
     saturate(count: number, together: number, inFlight: number): Promise<number>;
     /** Milliseconds of each round trip to another tab. */
@@ -75,12 +77,14 @@ function propose(): Promise<number> {
 }
 
 const bench: CommitBench = {
-  async create(signaling) {
-    group = await createGroup({ ...options, signaling, founders: 3 });
+  async create(signaling, outbox) {
+    group?.close();
+    group = await createGroup({ ...options, outbox, signaling, founders: 3 });
     return group.invite;
   },
-  async join(invite) {
-    group = await joinGroup({ ...options, invite });
+  async join(invite, outbox) {
+    group?.close();
+    group = await joinGroup({ ...options, outbox, invite });
   },
   role: () => group?.status().member?.role ?? null,
   metrics: () => here().metrics(),
@@ -93,6 +97,10 @@ const bench: CommitBench = {
     async commits(count) {
       const bare = await quorum;
       return timeEach(count, () => bare.write(randomBytes(commandBytes)));
+    },
+    async keptCommits(count) {
+      const bare = await quorum;
+      return timeEach(count, () => bare.keepAndWrite(randomBytes(commandBytes)));
     },
     async saturate(count, together, inFlight) {
       const bare = await quorum;
