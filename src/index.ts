@@ -48,9 +48,15 @@ export { type ByteMachine, type ByteMachineOptions, defineByteMachine } from './
 export { type ApplyContext, type MachineDefinition, validateCommand } from './machine/machine.ts';
 export { type Applied, defineMachine, type MachineOptions, type ReducerMachine } from './machine/reducer.ts';
 export type { CommittedCommand } from './machine/replicated.ts';
-export { exportStore, inspectStorage, inspectStoreFile, type StoredReport } from './host/inspect-tab.ts';
+export {
+  exportStore,
+  inspectStorage,
+  inspectStoreFile,
+  persistStorage,
+  type StoredReport,
+} from './host/inspect-tab.ts';
 export type { SnapshotReport, StoreReport } from './storage/inspection.ts';
-export { type Persistence, persistStorage, type StorageUse } from './storage/browser-quota.ts';
+export type { Persistence, StorageUse } from './storage/browser-quota.ts';
 export type { Durability } from './storage/storage.ts';
 export type { MemberReport } from './transport/messages.ts';
 export type { GroupDiagnosis, PeerDiagnosis, RefusalNotice, SignalingState } from './transport/transport.ts';

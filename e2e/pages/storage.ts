@@ -4,7 +4,8 @@ import type { Entry, NodeId, Snapshot } from '../../src/core/types.ts';
 import { RaftError } from '../../src/errors.ts';
 import { fullAccess } from '../../src/identity/access.ts';
 import type { GroupId } from '../../src/ids.ts';
-import { estimateStorage, persistStorage, type Persistence, type StorageUse } from '../../src/storage/browser-quota.ts';
+import { persistStorage } from '../../src/index.ts';
+import { estimateStorage, type Persistence, type StorageUse } from '../../src/storage/browser-quota.ts';
 import { IndexedDbDatabase } from '../../src/storage/indexeddb.ts';
 import { codeOf, founding, range, start, Store } from '../../src/testing/acceptance.ts';
 import { storageAcceptance } from '../../src/testing/storage-acceptance.ts';
@@ -168,7 +169,7 @@ const page: StoragePage = {
     return { host, isSigning, isExtractable: keys.privateKey.extractable };
   },
   estimate: estimateStorage,
-  persist: persistStorage,
+  persist: () => persistStorage(),
 };
 
 Object.assign(globalThis, { storagePage: page });

@@ -16,11 +16,8 @@ function manager(): StorageManager | null {
   return typeof navigator === 'undefined' || !('storage' in navigator) ? null : navigator.storage;
 }
 
-/**
- * Asks the browser to keep this site's storage when space is short. It may ask its user, so call it when the user has just
- * done something that is worth keeping, and not at the start of every page.
- */
-export async function persistStorage(): Promise<Persistence> {
+/** Asks the browser to keep this site's storage when space is short. */
+export async function askToPersist(): Promise<Persistence> {
   const storage = manager();
   if (storage === null || !('persist' in storage)) return 'unknown';
   return (await storage.persist()) ? 'granted' : 'refused';

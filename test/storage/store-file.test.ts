@@ -12,7 +12,7 @@ import { seededRandom } from '../../src/core/random.ts';
 import type { NodeId } from '../../src/core/types.ts';
 import { crc32c } from '../../src/encoding/crc32c.ts';
 import { RaftError } from '../../src/errors.ts';
-import { exportStore, inspectStoreFile } from '../../src/host/inspect-tab.ts';
+import { exportStore, inspectStorage, inspectStoreFile, persistStorage } from '../../src/host/inspect-tab.ts';
 import { randomBytes } from '../../src/identity/crypto.ts';
 import { makeIdentity } from '../../src/identity/host-keys.ts';
 import { hostOf } from '../../src/ids.ts';
@@ -98,6 +98,27 @@ describe('a file of a store', () => {
     await fillSample(await freshTab());
     expect((await exportStore(name, group)).size).toBeGreaterThan(data.byteLength);
     expect(await codeOf(exportStore(name, otherGroup))).toBe('NO_SUCH_GROUP');
+  });
+
+  test('and whatever else looks into stores can be given up, before and while it works', async () => {
+    const name = `files-${made + 1}`;
+    const database = await freshTab();
+    await fillSample(database);
+    const file = await fileOf(database);
+    const aborted = { code: 'ABORTED', outcome: 'not-done', cause: 'never mind' };
+    for (const call of [
+      (signal: AbortSignal) => exportStore(name, group, { signal }),
+      (signal: AbortSignal) => inspectStoreFile(file, { signal }),
+      (signal: AbortSignal) => inspectStorage({ signal }),
+    ]) {
+      await expect(call(AbortSignal.abort('never mind'))).rejects.toMatchObject(aborted);
+      const controller = new AbortController();
+      const meanwhile = call(controller.signal);
+      controller.abort('never mind');
+      await expect(meanwhile).rejects.toMatchObject(aborted);
+      await call(new AbortController().signal);
+    }
+    await expect(persistStorage({ signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORTED' });
   });
 
   test('of a damaged store has the damage in it, and tells of it', async () => {
