@@ -1,6 +1,5 @@
 /** The broker as a process of its own, which ends with the test. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { afterEach } from 'vitest';
 
 const running = new Set<Command>();
@@ -9,6 +8,7 @@ export class Command {
   readonly child: ChildProcessWithoutNullStreams;
   readonly ended: Promise<number | null>;
   output = '';
+  #more: () => void = () => undefined;
 
   constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
     this.child = spawn(process.execPath, ['--import', 'tsx', 'signaling-server/cli.ts', ...args], {
@@ -16,17 +16,20 @@ export class Command {
     });
     running.add(this);
     for (const stream of [this.child.stdout, this.child.stderr]) {
-      stream.on('data', (data: Buffer) => (this.output += data.toString()));
+      stream.on('data', (data: Buffer) => {
+        this.output += data.toString();
+        this.#more();
+      });
     }
     this.ended = new Promise((resolve) => this.child.once('close', resolve));
   }
 
-  /** What its output matches, once it does. */
+  /** What its output matches, once it does: one who waits at a time. */
   async until(pattern: RegExp): Promise<string> {
     for (;;) {
       const [found] = pattern.exec(this.output) ?? [];
       if (found !== undefined) return found;
-      await once(this.child.stdout, 'data');
+      await new Promise<void>((resolve) => (this.#more = resolve));
     }
   }
 

@@ -215,8 +215,8 @@ describe('the command', () => {
     const url = await command.url;
     const client = await Client.open(url);
     expect(await client.join('t')).toEqual([]);
-    const [metrics] = /(?<="metrics":")[^"]+/.exec(command.output) ?? [];
-    expect((await get(metrics ?? '')).text).toContain('process_resident_memory_bytes');
+    const metrics = await command.until(/(?<="metrics":")[^"]+(?=")/);
+    expect((await get(metrics)).text).toContain('process_resident_memory_bytes');
     const end = command.ended;
     command.kill('SIGTERM');
     await client.next('draining');
