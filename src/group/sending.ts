@@ -41,6 +41,8 @@ export class Sending {
         full.push(message.to);
       }
     });
+    // Only now: it costs about a third of a message, for which somebody may be waiting.
+    this.#tellLater();
   }
 
   /** Whether a message need not be sent now: it is kept, until an append makes it needless, or nobody has one. */
@@ -49,22 +51,20 @@ export class Sending {
     this.#news.delete(message.to);
     if (message.needsNoAnswer !== true || this.#init.isAwaited(message)) return false;
     this.#news.set(message.to, message);
-    if (!this.#willTell) {
-      this.#willTell = true;
-      this.#init.later(() => {
-        this.#tell();
-      });
-    }
     return true;
   }
 
-  #tell(): void {
-    this.#willTell = false;
-    const { role, term } = this.#init.raft;
-    for (const news of this.#news.values()) {
-      if (role === 'leader' && news.term === term) this.#pass(news);
-    }
-    this.#news.clear();
+  #tellLater(): void {
+    if (this.#news.size === 0 || this.#willTell) return;
+    this.#willTell = true;
+    this.#init.later(() => {
+      this.#willTell = false;
+      const { role, term } = this.#init.raft;
+      for (const news of this.#news.values()) {
+        if (role === 'leader' && news.term === term) this.#pass(news);
+      }
+      this.#news.clear();
+    });
   }
 
   #pass(message: BulkMessage): boolean {
