@@ -1,6 +1,7 @@
 /** Flotilla in Node: a process is a member of a group like any tab. Needs the package @roamhq/wrtc beside this one. */
-import { openUnlessAborted } from '../host/abort.ts';
+import { openUnlessAborted, throwIfAborted, unlessAborted } from '../host/abort.ts';
 import { checkedSignaling, checkFounders, checkId, checkMachine } from '../host/arguments.ts';
+import type { CallOptions } from '../host/calls.ts';
 import type { Group } from '../host/group.ts';
 import type { Host } from '../host/host.ts';
 import { type OutboxOption, outboxLimits } from '../host/outbox-option.ts';
@@ -119,8 +120,16 @@ async function onItsOwnHost<Value>(options: NodeHostOptions, act: (host: Host) =
  * comes back is what the group had agreed on, and never the member that the file is of: see `importStore` of the browser.
  * @param file for example `await openAsBlob(path)`
  * @returns the record of the new member, for `Host.open`
- * @throws RaftError INVALID_ARGUMENT, STORAGE_CORRUPT, STORAGE_FAILED. Nothing is stored then.
+ * @throws RaftError INVALID_ARGUMENT, STORAGE_CORRUPT, STORAGE_FAILED. Nothing is stored then. ABORTED: `unknown`, or not
+ *   done when the signal was aborted before the call.
  */
-export async function importStore(database: Database, file: Blob, as: RestoreAs): Promise<GroupRecord> {
-  return restoreStore(database, await StoreFile.open(file), as, randomBytes);
+export async function importStore(
+  database: Database,
+  file: Blob,
+  as: RestoreAs,
+  { signal }: Pick<CallOptions, 'signal'> = {},
+): Promise<GroupRecord> {
+  throwIfAborted(signal);
+  const restore = async (): Promise<GroupRecord> => restoreStore(database, await StoreFile.open(file), as, randomBytes);
+  return unlessAborted(signal, restore(), 'unknown');
 }
