@@ -162,7 +162,10 @@ export class Courier<Result> {
     return null;
   }
 
-  /** Whether a member waits for the commit of commands that it sent us. Each that it is told of is asked about once. */
+  /**
+   * Whether a member, which is about to be told the commit index, waits for commands that it sent us; forgets those that are
+   * committed.
+   */
   awaits(member: NodeId, commit: Index): boolean {
     const last = this.#awaited.get(member);
     if (last !== undefined && last <= commit) this.#awaited.delete(member);

@@ -10,7 +10,7 @@ export interface SendingInit {
   readonly transport: Transport;
   /** Does something in an event of its own; see `Clock`. */
   readonly later: (action: () => void) => void;
-  /** Whether somebody at that member waits for what it says, as far as we know. Asked before it is sent. */
+  /** Whether somebody at that member waits for what it says, as far as we know. Asked once, before it is sent. */
   readonly isAwaited: (news: AppendEntries) => boolean;
 }
 
@@ -37,7 +37,7 @@ export class Sending {
       if (!isBulk(message)) {
         // Several writes may become durable at once: the last acknowledgement says what those before it do.
         if (!repeats(messages[i + 1], message)) this.#init.transport.send(message.to, message, 'control');
-      } else if (!full.includes(message.to) && !this.#canWait(message) && !this.#pass(message)) {
+      } else if (!full.includes(message.to) && !this.#holdsBack(message) && !this.#pass(message)) {
         full.push(message.to);
       }
     });
@@ -45,8 +45,11 @@ export class Sending {
     this.#tellLater();
   }
 
-  /** Whether a message need not be sent now: it is kept, until an append makes it needless, or nobody has one. */
-  #canWait(message: BulkMessage): boolean {
+  /**
+   * Keeps news that nobody waits for, in place of what was kept for that member, until an append makes it needless or its turn
+   * has come. False for what is to be sent now.
+   */
+  #holdsBack(message: BulkMessage): boolean {
     if (message.kind !== 'AppendEntries') return false;
     this.#news.delete(message.to);
     if (message.needsNoAnswer !== true || this.#init.isAwaited(message)) return false;

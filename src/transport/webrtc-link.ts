@@ -97,7 +97,7 @@ export class WebRtcLink extends LinkEndpoint {
   protected override release({ reason }: LinkEnd): void {
     this.#bulk.close();
     const { connection, timers } = this.#init;
-    // What waits for an end that stands still, or was sent by us before we did, is stale: none of it is to arrive yet.
+    // What waits for an end that stands still, or was sent by us before we did, is stale: none of it is to arrive any more.
     if (reason === 'silent' || reason === 'asleep') {
       connection.destroy();
       return;
